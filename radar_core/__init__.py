@@ -1,0 +1,33 @@
+"""RADAR: what an adversarial attack does to a medical-image classifier, and how explanations betray it.
+
+`import radar_core` is light; torch is loaded by the first call that needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from radar_core.api import attack, compare, explain
+    from radar_core.data import open_data
+    from radar_core.models import Classifier, load_model
+
+_HOMES = {
+    "attack": "radar_core.api",
+    "explain": "radar_core.api",
+    "compare": "radar_core.api",
+    "open_data": "radar_core.data",
+    "load_model": "radar_core.models",
+    "Classifier": "radar_core.models",
+}
+
+__all__ = ["Classifier", "__version__", "attack", "compare", "explain", "load_model", "open_data"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'radar_core' has no attribute {name!r}")

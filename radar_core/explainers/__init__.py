@@ -1,0 +1,58 @@
+"""Explainers, one file each. `EXPLAINERS` finds them; `radar_core.api.explain` runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from radar_core.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from radar_core.models.classifier import Classifier
+    from radar_core.runtime import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Raw maps (n, h, w) float32 of one call, and what the method states about its run."""
+
+    maps: Tensor
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Explainer(Protocol):
+    """What a file of this folder registers: a frozen dataclass of parameters with one method."""
+
+    title: ClassVar[str]
+    source: ClassVar[str]
+    signed: ClassVar[bool]
+    needs_gradients: ClassVar[bool]
+
+    def attribute(
+        self,
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
+        *,
+        background: Tensor,
+        generator: torch.Generator,
+        progress: Progress,
+    ) -> Attribution:
+        """Paired attribution maps: all images share superpixels, masks, background and draws.
+
+        Args:
+            model: in evaluation mode, its parameters without gradients, held by the caller.
+            images: (n, 3, h, w) float32 in [0, 1]; the first is the reference (the clean image),
+                whose superpixels serve all.
+            targets: (n,) int64, the class explained in each image.
+            background: (m, 3, h, w) fixed clean images that stand for *no evidence*.
+            generator: the only source of randomness (a CPU generator).
+            progress: stepped at least once per batch of passes.
+        """
+        ...
+
+
+EXPLAINERS: Registry[Explainer] = Registry("explainer", __name__)

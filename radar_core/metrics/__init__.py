@@ -1,0 +1,33 @@
+"""Consistency of two attribution maps, one file a metric. `METRICS` finds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from radar_core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Metric(Protocol):
+    """What a file of this folder registers: a frozen dataclass of parameters, called with two maps.
+
+    `direction` says whether more alike maps give a higher or a lower value, `low` and `high` are
+    the bounds, `chance` the value two independent maps would have, where that is one number.
+    """
+
+    title: ClassVar[str]
+    source: ClassVar[str]
+    unit: ClassVar[str]
+    direction: ClassVar[Literal["higher", "lower"]]
+    low: ClassVar[float]
+    high: ClassVar[float]
+    chance: ClassVar[float | None]
+
+    def __call__(self, first: Tensor, second: Tensor) -> float:
+        """The metric of two (h, w) float32 maps; NaN where it is not defined (a constant map)."""
+        ...
+
+
+METRICS: Registry[Metric] = Registry("metric", __name__)

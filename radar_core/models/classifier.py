@@ -1,0 +1,241 @@
+"""A classifier as everything else sees it: images in [0, 1] in, logits over named classes out."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from radar_core.errors import BadModel
+from radar_core.runtime import batch_size, machine, open_meter
+from radar_core.types import Reading
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Classifier(nn.Module):
+    """Weights, class names, input size, normalisation and the layer Grad-CAM looks at.
+
+    Normalisation happens here and nowhere else. A module with one logit and two class names (a
+    binary model) gives two logits, [0, z], whose softmax is the sigmoid of z: nothing else needs
+    to know.
+
+    Args:
+        module: any torch module from (n, 3, h, w) to (n, classes) or (n, 1) logits. It is not
+            copied, and neither its mode, its gradients nor its hooks are changed for good.
+        class_names: one a class, in the order of the logits.
+        mean, std: of the training data, per channel, in [0, 1] pixels.
+        cam_layer: dotted name of the last convolutional block, for Grad-CAM.
+        input_size: side of the square input in pixels.
+        name: shown on pages and in results.
+        card: what is known about the weights (see `radar_core.models.store`).
+        background: (m, 3, h, w) clean images, or a function giving them, that stand for *no
+            evidence* in SHAP; without it an explainer states what it used in its stead.
+
+    Raises:
+        BadModel: no such layer, fewer than two classes, or a normalisation that cannot be.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        class_names: Sequence[str],
+        *,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        cam_layer: str,
+        input_size: int = 224,
+        name: str = "unnamed",
+        card: dict[str, Any] | None = None,
+        background: Tensor | Callable[[], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        if len(class_names) < 2 or len(set(class_names)) != len(class_names):
+            raise BadModel(
+                f"a classifier needs two or more different class names, got {class_names}"
+            )
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise BadModel(f"mean and std are three numbers, std positive; got {mean} and {std}")
+        if cam_layer not in dict(module.named_modules()):
+            near = [n for n, _ in module.named_children()]
+            raise BadModel(f"the model has no layer {cam_layer!r} for Grad-CAM; it has {near}")
+        self.module = module
+        self.class_names = tuple(class_names)
+        self.cam_layer_name = cam_layer
+        self.input_size = input_size
+        self.name = name
+        self.card = card or {}
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1))
+        self._background = background
+        self._lock = threading.RLock()
+        self.mean: Tensor
+        self.std: Tensor
+        first = next(module.parameters(), None)
+        if first is not None:
+            self.to(first.device)
+        self.training = module.training
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.mean.device
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The module named by `cam_layer`."""
+        return self.module.get_submodule(self.cam_layer_name)
+
+    @property
+    def background(self) -> Tensor | None:
+        """The model's own background images at its input size, or None."""
+        if callable(self._background):
+            self._background = self._background()
+        return None if self._background is None else self.prepare(self._background)
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+        """Logits of images in [0, 1]; counted by an open meter."""
+        normalised = (images - self.mean) / self.std
+        if images.device.type != "mps":
+            normalised = normalised.contiguous(memory_format=torch.channels_last)
+        if machine().precision == "bfloat16":
+            with torch.autocast(images.device.type, torch.bfloat16):
+                logits = self.module(normalised)
+        else:
+            logits = self.module(normalised)
+        logits = logits.float()
+        if logits.ndim == 1:
+            logits = logits[:, None]
+        if logits.shape[1] == 1 and len(self.class_names) == 2:
+            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+        if logits.shape[1] != len(self.class_names):
+            raise BadModel(
+                f"{self.name} gives {logits.shape[1]} logits for {len(self.class_names)} class names"
+            )
+        meter = open_meter()
+        if meter is not None:
+            meter.forward += len(images)
+            if logits.requires_grad:
+                count = len(images)
+
+                def counted(gradient: Tensor) -> None:
+                    meter.backward += count
+
+                logits.register_hook(counted)
+        return logits
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[Classifier]:
+        """Hold the model for one computation: evaluation mode, parameters without gradients.
+
+        One thread at a time (hooks on a shared model mix two visitors' maps); every mode and
+        `requires_grad` is as before afterwards, also after an error.
+        """
+        with self._lock:
+            modes = [(m, m.training) for m in self.modules()]
+            wanted = [(p, p.requires_grad) for p in self.parameters()]
+            try:
+                self.eval()
+                for parameter, _ in wanted:
+                    parameter.requires_grad_(False)
+                yield self
+            finally:
+                for module, mode in modes:
+                    module.training = mode
+                for parameter, wants in wanted:
+                    parameter.requires_grad_(wants)
+
+    def prepare(self, images: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "m 3 s s"]:
+        """A batch at the input size on the model's device.
+
+        The shorter side is resized (bilinear, antialiased), the centre is kept: a lesion is never
+        squashed. Images that already fit are returned unchanged.
+        """
+        batch = images[None] if images.ndim == 3 else images
+        return self._fit(batch.to(self.device, torch.float32), "bilinear").clamp(0, 1)
+
+    def prepare_mask(self, mask: Bool[Tensor, "h w"]) -> Bool[Tensor, "s s"]:
+        """A mask cut and resized as `prepare` does its image."""
+        return self._fit(mask[None, None].float(), "bilinear")[0, 0] >= 0.5
+
+    def _fit(self, batch: Tensor, mode: str) -> Tensor:
+        side = self.input_size
+        height, width = batch.shape[-2:]
+        if (height, width) == (side, side):
+            return batch
+        scale = side / min(height, width)
+        size = (max(side, round(height * scale)), max(side, round(width * scale)))
+        batch = F.interpolate(batch, size=size, mode=mode, align_corners=False, antialias=True)
+        top, left = (size[0] - side) // 2, (size[1] - side) // 2
+        return batch[..., top : top + side, left : left + side].contiguous()
+
+    @torch.no_grad()
+    def probabilities(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+        """Class probabilities of images at the input size, in batches within the memory budget."""
+        step = batch_size(*images.shape[-2:], gradients=False)
+        with self.held():
+            parts = [self(images[i : i + step]).softmax(1) for i in range(0, len(images), step)]
+        return torch.cat(parts) if parts else images.new_zeros((0, len(self.class_names)))
+
+    def read(self, images: Float[Tensor, "n 3 h w"]) -> tuple[Reading, ...]:
+        """What the model reads in each image at the input size."""
+        return tuple(self.reading(row) for row in self.probabilities(images).cpu())
+
+    def reading(self, probabilities: Float[Tensor, " k"]) -> Reading:
+        """A row of probabilities as a reading."""
+        values = [float(p) for p in probabilities]
+        best = max(range(len(values)), key=values.__getitem__)
+        named = dict(zip(self.class_names, values, strict=True))
+        return Reading(self.class_names[best], values[best], named)
+
+    @torch.no_grad()
+    def features(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n f"]:
+        """What the last linear layer is given: the penultimate features.
+
+        Raises:
+            BadModel: the module has no linear layer.
+        """
+        linear = [m for m in self.module.modules() if isinstance(m, nn.Linear)]
+        if not linear:
+            raise BadModel(f"{self.name} has no linear layer, so it has no penultimate features")
+        seen: list[Tensor] = []
+        with self.held():
+            hook = linear[-1].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+            try:
+                step = batch_size(*images.shape[-2:], gradients=False)
+                for i in range(0, len(images), step):
+                    self(images[i : i + step])
+            finally:
+                hook.remove()
+        return torch.cat(seen).float().flatten(1)
+
+    def index(self, label: str) -> int:
+        """The logit of a class name.
+
+        Raises:
+            BadModel: the model does not know that class.
+        """
+        try:
+            return self.class_names.index(label)
+        except ValueError:
+            raise BadModel(
+                f"{self.name} has no class {label!r}; its classes are {', '.join(self.class_names)}"
+            ) from None
+
+    def sha256(self) -> str:
+        """Content hash: every weight and buffer, the class names, input size and normalisation."""
+        digest = hashlib.sha256(repr((self.class_names, self.input_size)).encode())
+        for key, value in sorted(self.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(
+                value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+            )
+        return digest.hexdigest()
