@@ -10,7 +10,8 @@ import pytest
 from scipy import ndimage
 
 from radar_core.data.phantom import CLASSES, Rendering, label_of, render
-from radar_core.data.phantom.recipes import AMBIGUITY, VARIANTS
+from radar_core.data.phantom.recipes import AMBIGUITY
+from radar_core.data.phantom.variants import VARIANTS
 
 
 def same(a: Rendering, b: Rendering) -> bool:
@@ -67,7 +68,8 @@ def test_masks_of_every_class() -> None:
     seen: dict[str, list[float]] = {name: [] for name in CLASSES}
     for k in range(84):
         case = render(21, k, 128)
-        assert case.lesion.any() and case.evidence.any()
+        assert case.lesion.any()
+        assert case.evidence.any()
         near = ndimage.binary_dilation(case.lesion, iterations=3)
         assert not (case.evidence & ~near).any()
         share = case.evidence.sum() / case.lesion.sum()
