@@ -34,9 +34,10 @@ def paint_skin(rng: np.random.Generator, scene: Scene) -> None:
     flush = float(np.exp(rng.normal(np.log(0.36), 0.32)))
     broad, middle = noise(rng, size, 3.2), noise(rng, size, 2.0, lattice=96)
     fine = noise(rng, size, pitch=unit * rng.uniform(0.22, 0.4), lattice=160)
-    maps.melanin += np.float32(tone) * (1.0 + np.float32(0.14 + 0.30 * sun) * middle)
+    fine = 0.55 * fine + 0.65 * noise(rng, size, 0.8, lattice=200)
+    maps.melanin += np.float32(tone) * (1.0 + np.float32(0.18 + 0.42 * sun) * middle)
     maps.blood += np.float32(flush) * (
-        1.0 + np.float32(0.13 + 0.14 * sun) * broad + np.float32(0.09 + 0.15 * sun) * fine
+        1.0 + np.float32(0.14 + 0.20 * sun) * broad + np.float32(0.10 + 0.18 * sun) * fine
     )
     furrow = np.float32(rng.uniform(-0.03, 0.05))
     if abs(furrow) > 0.008:
@@ -151,8 +152,8 @@ def lamp(rng: np.random.Generator, scene: Scene) -> Field:
     tilt, turn = rng.uniform(0.0, 0.22), rng.uniform(0, 2 * np.pi)
     light *= 1.0 + np.float32(tilt) * (np.float32(np.cos(turn)) * x + np.float32(np.sin(turn)) * y)
     light *= 1.0 + np.float32(0.03) * noise(rng, scene.size, 3.6)
-    if rng.random() < 0.10:
-        edge = rng.uniform(0.50, 0.66)
+    if rng.random() < 0.07:
+        edge = rng.uniform(0.52, 0.70)
         off = rng.normal(0, 0.04, 2)
         tube = np.hypot(x - np.float32(off[0]), y - np.float32(off[1]))
         light *= 1.0 - smoothstep(tube, edge - 0.03, edge + 0.02) * np.float32(0.998)
@@ -166,17 +167,20 @@ def expose(
 
     ``grain`` alone draws the sensor noise, whose count of numbers depends on the size.
     """
-    gain = np.exp(rng.normal(-0.26, 0.16))
-    cast = np.exp(rng.normal((0.02, -0.04, -0.03), (0.07, 0.07, 0.11)))
+    gain = np.exp(rng.normal(-0.38, 0.16))
+    cast = np.exp(rng.normal((-0.02, -0.01, 0.03), (0.07, 0.07, 0.11)))
     light = light * (gain * cast).astype(np.float32)
     blur = float(np.exp(rng.normal(np.log(0.0026), 0.4))) * light.shape[0]
     light = ndimage.gaussian_filter(light, (blur, blur, 0.0), truncate=3.0)
     # A camera's tone curve: gamma 2.2 with a shoulder that keeps highlights from clipping hard.
     light = np.maximum(light, 0.0)
     light = np.where(light > 0.8, 0.8 + 0.2 * np.tanh((light - 0.8) / 0.2), light)
-    value = 255.0 * light ** np.float32(1 / 2.2)
+    tone = light ** np.float32(1 / 2.2)
+    # The S-shaped contrast that cameras apply to please the eye.
+    contrast = np.float32(rng.uniform(0.1, 0.55) / (2 * np.pi))
+    value = 255.0 * (tone - contrast * np.sin(np.float32(2 * np.pi) * tone))
     mean = value.mean(axis=2, keepdims=True)
-    value = mean + np.float32(rng.normal(1.08, 0.10)) * (value - mean)
+    value = mean + np.float32(rng.normal(0.98, 0.13)) * (value - mean)
     value += np.float32(rng.uniform(0.4, 2.0)) * grain.standard_normal(
         value.shape, dtype=np.float32
     )

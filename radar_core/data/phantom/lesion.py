@@ -56,13 +56,13 @@ class Habit:
 # Spread of each value between lesions of one variant (log scale; `centre` on a plain scale).
 # Wide, because the size and colour of real lesions hardly tell the class.
 SPREAD: Mapping[str, float] = {
-    "area": 0.55,
+    "area": 0.70,
     "aspect": 0.12,
     "lobes": 0.45,
     "jagged": 0.45,
     "soft": 0.45,
     "fade": 0.5,
-    "melanin": 0.38,
+    "melanin": 0.48,
     "deep_melanin": 0.6,
     "blood": 0.40,
     "deep_blood": 0.6,
@@ -139,12 +139,12 @@ def grow(rng: np.random.Generator, habit: Habit, size: int) -> Lesion:
     rho = np.hypot(u, v) / outline(theta, wave_size, wave_phase)
     # Two scales of roughness: bays and peninsulas, and the ragged edge proper.
     rho += np.float32(min(habit.jagged, 0.3)) * (
-        noise(rng, size, 3.4) + 0.3 * noise(rng, size, 1.8, lattice=96)
+        noise(rng, size, 3.4) + 0.2 * noise(rng, size, 1.8, lattice=96)
     )
 
     side = np.cos(theta - np.float32(rng.uniform(0.0, 2.0 * np.pi)))
     soft = np.float32(habit.soft) * (1.0 + np.float32(min(habit.fade, 0.95)) * 1.6 * side)
-    soft = np.clip(soft, 0.04, 0.6)
+    soft = np.clip(soft, 0.06, 0.7)
     body = 1.0 - smoothstep(rho, 1.0 - soft, 1.0 + soft)
     patchy = np.float32(min(habit.patchy, 0.9))
     islands = smoothstep(noise(rng, size, 2.6), -0.9, 0.7)
@@ -175,11 +175,13 @@ class Scene:
         edge = float(np.cos(half_width))
         return smoothstep(off, edge - 0.25, edge + 0.1)
 
-    def patches(self, rng: np.random.Generator, share: float, slope: float = 3.2) -> Field:
-        """Random islands, 0 to 1, that cover about ``share`` of the frame."""
+    def patches(
+        self, rng: np.random.Generator, share: float, slope: float = 3.2, edge: float = 0.8
+    ) -> Field:
+        """Random islands, 0 to 1, over about ``share`` of the frame; ``edge`` softens them."""
         # The normal quantile by a logistic approximation, good to 2 % here.
         level = -np.log(share / (1.0 - share)) / 1.702
-        return smoothstep(noise(rng, self.size, slope), level - 0.3, level + 0.5)
+        return smoothstep(noise(rng, self.size, slope), level - 0.4 * edge, level + 0.6 * edge)
 
 
 def paint_body(rng: np.random.Generator, scene: Scene) -> None:
@@ -188,10 +190,13 @@ def paint_body(rng: np.random.Generator, scene: Scene) -> None:
     habit = lesion.habit
     coarse = noise(rng, size, 3.0)
     fine = noise(rng, size, 1.6, lattice=128)
-    spread = 1.0 + np.float32(min(habit.variegation, 0.8)) * (0.8 * coarse + 0.35 * fine)
+    loose = min(habit.variegation, 0.8)
+    spread = 1.0 + np.float32(loose) * (0.9 * coarse + 0.4 * fine)
     profile = 1.0 + np.float32(habit.centre) * (0.6 - np.clip(lesion.rho, 0.0, 1.2))
     pigment = lesion.body * np.maximum(spread * profile, 0.05)
-    red = lesion.body * np.maximum(1.0 + 0.25 * noise(rng, size, 2.8) + 0.12 * fine, 0.1)
+    red = lesion.body * np.maximum(
+        1.0 + np.float32(0.8 * loose) * noise(rng, size, 2.9) + 0.15 * fine, 0.1
+    )
     maps.melanin += np.float32(habit.melanin) * pigment
     maps.keratin += np.float32(habit.keratin) * pigment
     maps.deep_melanin += (

@@ -22,16 +22,18 @@ import numpy.typing as npt
 Field = npt.NDArray[np.float32]
 
 # Centres of the camera's red, green and blue bands, nm.
-BANDS_NM = np.array([615.0, 540.0, 470.0])
+BANDS_NM = np.array([630.0, 540.0, 473.0])
 GREEN = 1
 
 # Melanosome absorption falls with wavelength^-3.33 (Jacques 2013, eq. 10); 1 at green.
 MELANIN_SPECTRUM = (BANDS_NM[GREEN] / BANDS_NM) ** 3.33
-# Blood at 70 % oxygen saturation from Prahl's table. The red entry is twice the value at 615 nm,
+# Blood at 70 % oxygen saturation from Prahl's table. The red entry is above the value at 635 nm,
 # since the broad red filter of a camera also passes the shoulder of the 577 nm band.
-BLOOD_SPECTRUM = np.array([0.13, 1.0, 0.55])
+BLOOD_SPECTRUM = np.array([0.12, 1.0, 0.58])
+# Stagnant blood, at 35 % saturation: darker in red, clearer in blue, hence purple.
+VENOUS_SPECTRUM = np.array([0.24, 1.0, 0.43])
 # Keratin and dried serum take away mostly blue, which leaves yellow to orange-brown.
-KERATIN_SPECTRUM = np.array([0.10, 0.45, 1.25])
+KERATIN_SPECTRUM = np.array([0.08, 0.50, 1.15])
 # Depth at which light has fallen to 1/e in the skin, mm (Anderson and Parrish 1981, table I).
 PENETRATION_MM = np.array([1.00, 0.45, 0.33])
 
@@ -51,7 +53,7 @@ SPECTRA: npt.NDArray[np.float32] = np.stack(
         MELANIN_SPECTRUM,
         buried(MELANIN_SPECTRUM, DEEP_MELANIN_MM),
         BLOOD_SPECTRUM,
-        buried(BLOOD_SPECTRUM, DEEP_BLOOD_MM),
+        buried(VENOUS_SPECTRUM, DEEP_BLOOD_MM),
         KERATIN_SPECTRUM,
     ]
 ).astype(np.float32)
@@ -59,7 +61,7 @@ SPECTRA: npt.NDArray[np.float32] = np.stack(
 # Colour of light that keratin, scar collagen or scale throw back before it meets a chromophore.
 WHITE_SCATTER = np.array([0.86, 0.74, 0.77], dtype=np.float32)
 # Colour that a compact horny layer over dense pigment throws back: the "ground glass" of the veil.
-BLUE_SCATTER = np.array([0.34, 0.42, 0.58], dtype=np.float32)
+BLUE_SCATTER = np.array([0.17, 0.25, 0.40], dtype=np.float32)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from radar_core.data.phantom.texture import (
     smoothstep,
     soften,
     wander,
+    warp,
 )
 
 
@@ -33,7 +34,9 @@ def _mesh(
     y = scene.y + warp * noise(rng, scene.size, 2.4)
     near, far = cells(rng, x, y, pitch, 0.55 + 0.4 * uneven)
     width = line * limit(1.0 + 0.6 * uneven * noise(rng, scene.size, 2.6), 0.3, 2.4)
-    return 1.0 - smoothstep(far - near, 0.35 * width, 1.3 * width)
+    mesh = 1.0 - smoothstep(far - near, 0.1 * width, 1.7 * width)
+    # Lines are not equally dark all over: the pigment load of the ridges varies.
+    return mesh * limit(0.75 + 0.35 * noise(rng, scene.size, 2.0, lattice=96), 0.15, 1.4)
 
 
 def typical_network(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
@@ -96,8 +99,12 @@ def _globule_field(
 def regular_globules(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
     """Evenly spread brown globules of one size, the cobblestone pattern (nevus)."""
     pitch = scene.unit * rng.uniform(0.36, 0.58)
-    near, _ = cells(rng, scene.x, scene.y, pitch, 0.55)
-    dots = 1.0 - smoothstep(near, 0.2, 0.45)
+    push = np.float32(0.3 * pitch)
+    x = scene.x + push * noise(rng, scene.size, 2.9)
+    y = scene.y + push * noise(rng, scene.size, 2.9)
+    near, _ = cells(rng, x, y, pitch, 0.85)
+    dots = 1.0 - smoothstep(near, 0.15, 0.55)
+    dots *= limit(0.75 + 0.4 * noise(rng, scene.size, 2.0, lattice=96), 0.0, 1.4)
     where = scene.lesion.body * scene.zone(rng.choice([0.0, 0.0, 0.55]), 0.95)
     scene.maps.melanin += np.float32(strength * rng.uniform(0.5, 0.95)) * where * (dots - 0.2)
     return dots * where
@@ -184,7 +191,7 @@ def eccentric_blotch(rng: np.random.Generator, scene: Scene, strength: float) ->
         wobble=0.35,
         aspect=rng.uniform(1, 1.7),
     )
-    cover = raster(scene.size, [spot], 0.008) * lesion.body
+    cover = warp(rng, raster(scene.size, [spot], 0.012), 0.3 * scene.unit) * lesion.body
     cover *= limit(1.0 + 0.25 * noise(rng, scene.size, 2.0, lattice=96), 0.3, 1.5)
     scene.maps.melanin += np.float32(strength * rng.uniform(0.6, 1.3)) * cover
     return limit(cover, 0.0, 1.0)
@@ -192,14 +199,13 @@ def eccentric_blotch(rng: np.random.Generator, scene: Scene, strength: float) ->
 
 def blue_white_veil(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
     """Blotch of confluent blue pigment under a whitish ground-glass film (melanoma)."""
-    veil = (
-        scene.lesion.body * scene.patches(rng, rng.uniform(0.18, 0.42)) * scene.zone(0.0, 0.8, 0.25)
-    )
-    film = limit(0.75 + 0.3 * noise(rng, scene.size, 2.2, lattice=96), 0.2, 1.3)
-    scene.maps.deep_melanin += np.float32(strength * rng.uniform(0.5, 1.0)) * veil
-    scene.maps.melanin *= 1.0 - np.float32(min(0.7, 0.6 * strength)) * veil
-    scene.maps.blue += np.float32(min(0.75, strength * rng.uniform(0.35, 0.6))) * veil * film
-    scene.maps.white += np.float32(strength * rng.uniform(0.03, 0.18)) * veil * film
+    veil = scene.lesion.body * scene.patches(rng, rng.uniform(0.18, 0.42), 2.9, 1.8)
+    veil = veil * scene.zone(0.0, 0.75, 0.3)
+    film = limit(0.45 + 0.35 * noise(rng, scene.size, 2.0, lattice=96), 0.0, 1.3)
+    scene.maps.deep_melanin += np.float32(strength * rng.uniform(0.6, 1.4)) * veil
+    scene.maps.melanin *= 1.0 - np.float32(min(0.6, 0.5 * strength)) * veil
+    scene.maps.blue += np.float32(min(0.8, strength * rng.uniform(0.5, 0.9))) * veil * film
+    scene.maps.white += np.float32(strength * rng.uniform(0.04, 0.22)) * veil * film
     return veil
 
 
@@ -238,7 +244,7 @@ def ovoid_nests(rng: np.random.Generator, scene: Scene, strength: float) -> Fiel
                 heading=rng.uniform(0, np.pi),
             )
         )
-    nests = raster(scene.size, shapes, 0.0045)
+    nests = warp(rng, raster(scene.size, shapes, rng.uniform(0.006, 0.014)), 0.3 * scene.unit)
     dots = _globule_field(
         rng,
         scene,
@@ -249,10 +255,11 @@ def ovoid_nests(rng: np.random.Generator, scene: Scene, strength: float) -> Fiel
         wobble=0.15,
     )
     cover = np.maximum(nests, dots) * limit(
-        1.0 + 0.22 * noise(rng, scene.size, 2.0, lattice=96), 0.4, 1.4
+        0.9 + 0.4 * noise(rng, scene.size, 2.6, lattice=96), 0.3, 1.6
     )
-    scene.maps.deep_melanin += np.float32(strength * rng.uniform(0.55, 1.1)) * cover
-    scene.maps.melanin += np.float32(strength * rng.uniform(0.05, 0.4)) * cover
+    scene.maps.deep_melanin += np.float32(strength * rng.uniform(0.45, 1.2)) * cover
+    scene.maps.melanin += np.float32(strength * rng.uniform(0.1, 0.9)) * cover
+    scene.maps.deep_blood += np.float32(strength * rng.uniform(0.0, 0.3)) * cover
     return limit(cover, 0.0, 1.0)
 
 
@@ -278,8 +285,8 @@ def leaf_like_areas(rng: np.random.Generator, scene: Scene, strength: float) -> 
                     heading=heading,
                 )
             )
-    cover = raster(scene.size, shapes, 0.004)
-    scene.maps.melanin += np.float32(strength * rng.uniform(0.35, 0.75)) * cover
+    cover = warp(rng, raster(scene.size, shapes, 0.005), 0.2 * scene.unit)
+    scene.maps.melanin += np.float32(strength * rng.uniform(0.4, 1.0)) * cover
     scene.maps.deep_melanin += np.float32(strength * rng.uniform(0.2, 0.5)) * cover
     return cover
 

@@ -54,7 +54,7 @@ def comedo_like_openings(rng: np.random.Generator, scene: Scene, strength: float
     ]
     plugs = raster(scene.size, shapes, 0.0028)
     scene.maps.keratin += np.float32(strength * 0.5) * plugs
-    scene.maps.melanin += np.float32(strength * rng.uniform(0.3, 0.7)) * plugs
+    scene.maps.melanin += np.float32(strength * rng.uniform(0.6, 1.5)) * plugs
     return plugs
 
 
@@ -62,9 +62,9 @@ def fissures_and_ridges(rng: np.random.Generator, scene: Scene, strength: float)
     """Brain-like surface: dark clefts between pale thick ridges (seborrhoeic keratosis)."""
     size = scene.size
     fold = noise(rng, size, pitch=scene.unit * rng.uniform(0.55, 0.9), lattice=128)
-    cleft = 1.0 - smoothstep(np.abs(fold), 0.10, 0.55)
+    cleft = 1.0 - smoothstep(np.abs(fold), 0.05, 0.95)
     where = scene.lesion.body * scene.patches(rng, rng.uniform(0.55, 0.85)) * scene.zone(0.0, 0.95)
-    scene.maps.melanin += np.float32(strength * rng.uniform(0.25, 0.5)) * where * (cleft - 0.3)
+    scene.maps.melanin += np.float32(strength * rng.uniform(0.4, 0.9)) * where * (cleft - 0.3)
     scene.maps.keratin += np.float32(strength * 0.2) * where * cleft
     scene.maps.white += np.float32(strength * 0.08) * where * (1.0 - cleft)
     return cleft * where
@@ -102,8 +102,9 @@ def waxy_plaque(rng: np.random.Generator, scene: Scene, strength: float) -> Fiel
     where = 1.0 - smoothstep(scene.lesion.rho, 0.92, 1.04)
     grain = noise(rng, scene.size, 1.4, lattice=160)
     scene.maps.melanin += np.float32(strength * 0.22) * where * limit(1.0 + 0.35 * grain, 0, 2)
-    scene.maps.keratin += np.float32(strength * rng.uniform(0.05, 0.3)) * where
-    scene.maps.white += np.float32(strength * rng.uniform(0.05, 0.22)) * where
+    scene.maps.keratin += np.float32(strength * rng.uniform(0.0, 0.15)) * where
+    scene.maps.deep_melanin += np.float32(strength * rng.uniform(0.0, 0.35)) * where
+    scene.maps.white += np.float32(strength * rng.uniform(0.02, 0.14)) * where
     return where * scene.zone(0.82, 1.0, 0.08)
 
 
@@ -120,14 +121,17 @@ def scale(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
 
 def scar_patch(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
     """White scar-like patch in the middle, its edge running out in strands (dermatofibroma)."""
-    reach = np.float32(rng.uniform(0.28, 0.55))
-    rough = scene.lesion.rho + np.float32(0.13) * noise(rng, scene.size, 3.2)
-    patch = 1.0 - smoothstep(rough, 0.5 * reach, 1.25 * reach)
+    lesion = scene.lesion
+    reach = np.float32(rng.uniform(0.22, 0.5))
+    at = lesion.somewhere(rng, 0.0, 0.25)
+    off = np.hypot(scene.x - np.float32(at[0]), scene.y - np.float32(at[1])) / lesion.radius
+    rough = off + np.float32(rng.uniform(0.08, 0.2)) * noise(rng, scene.size, 2.9)
+    patch = 1.0 - smoothstep(rough, 0.3 * reach, 1.5 * reach)
     strands = noise(rng, scene.size, pitch=scene.unit * 0.4, lattice=128)
     patch = patch * limit(0.9 + 0.14 * strands, 0.3, 1.2)
     scene.maps.melanin *= 1.0 - limit(np.float32(0.75 * strength) * patch, 0.0, 0.9)
     scene.maps.blood *= 1.0 - limit(np.float32(0.3 * strength) * patch, 0.0, 0.6)
-    scene.maps.white += np.float32(strength * rng.uniform(0.25, 0.5)) * patch
+    scene.maps.white += np.float32(strength * rng.uniform(0.22, 0.52)) * patch
     return limit(patch, 0.0, 1.0)
 
 

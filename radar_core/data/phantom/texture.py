@@ -183,6 +183,17 @@ def soften(field: Field, blur: float) -> Field:
     return np.asarray(ndimage.gaussian_filter(field, sigma, truncate=3.0), dtype=np.float32)
 
 
+def warp(rng: np.random.Generator, field: Field, reach: float) -> Field:
+    """Push a field's pixels about by smooth noise of standard deviation ``reach`` (frame)."""
+    size = field.shape[0]
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    push = np.float32(reach * size)
+    x += push * noise(rng, size, 3.1)
+    y += push * noise(rng, size, 3.1)
+    moved = ndimage.map_coordinates(field, [y, x], order=1, mode="nearest")
+    return np.asarray(moved, dtype=np.float32)
+
+
 def blob(
     rng: np.random.Generator,
     centre: tuple[float, float],

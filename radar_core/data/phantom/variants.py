@@ -21,8 +21,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.40,
             Habit(
-                area=0.50, lobes=0.11, jagged=0.13, soft=0.33, melanin=0.12, blood=0.32,
-                keratin=0.08, variegation=0.4, patchy=0.45,
+                area=0.54, lobes=0.11, jagged=0.13, soft=0.33, melanin=0.12, blood=0.32,
+                keratin=0.08, variegation=0.65, patchy=0.45,
             ),
             (
                 Feature(vessels.strawberry_pattern, 1.0),
@@ -34,8 +34,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.30,
             Habit(
-                area=0.48, lobes=0.12, jagged=0.14, soft=0.28, melanin=0.44, deep_melanin=0.04,
-                blood=0.25, variegation=0.5, patchy=0.6,
+                area=0.52, lobes=0.12, jagged=0.14, soft=0.28, melanin=0.44, deep_melanin=0.04,
+                blood=0.25, variegation=0.81, patchy=0.6,
             ),
             (
                 Feature(pigment.pseudo_network, 1.0),
@@ -48,8 +48,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.30,
             Habit(
-                area=0.42, lobes=0.10, jagged=0.10, soft=0.18, melanin=0.20, blood=0.44,
-                keratin=0.08, variegation=0.45, patchy=0.35,
+                area=0.45, lobes=0.10, jagged=0.10, soft=0.18, melanin=0.20, blood=0.44,
+                keratin=0.08, variegation=0.73, patchy=0.35,
             ),
             (
                 Feature(vessels.glomerular_vessels, 1.0),
@@ -64,8 +64,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.40,
             Habit(
-                area=0.34, lobes=0.09, jagged=0.08, soft=0.28, melanin=0.09, blood=0.30,
-                deep_blood=0.03, variegation=0.35,
+                area=0.36, lobes=0.09, jagged=0.08, soft=0.28, melanin=0.11, blood=0.29,
+                deep_blood=0.03, variegation=0.57,
             ),
             (
                 Feature(vessels.arborising_vessels, 1.0),
@@ -79,8 +79,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.35,
             Habit(
-                area=0.32, lobes=0.10, jagged=0.09, soft=0.22, melanin=0.18, deep_melanin=0.06,
-                blood=0.25, variegation=0.4, patchy=0.3,
+                area=0.34, lobes=0.10, jagged=0.09, soft=0.22, melanin=0.22, deep_melanin=0.06,
+                blood=0.24, variegation=0.65, patchy=0.3,
             ),
             (
                 Feature(pigment.ovoid_nests, 1.0),
@@ -94,8 +94,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.25,
             Habit(
-                area=0.42, lobes=0.10, jagged=0.11, soft=0.28, melanin=0.09, blood=0.34,
-                variegation=0.4, patchy=0.4,
+                area=0.44, lobes=0.10, jagged=0.11, soft=0.28, melanin=0.11, blood=0.32,
+                variegation=0.65, patchy=0.4,
             ),
             (
                 Feature(vessels.ulceration, 0.8, 0.8),
@@ -111,8 +111,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.50,
             Habit(
-                area=0.36, lobes=0.07, jagged=0.05, soft=0.07, fade=0.3, melanin=0.70,
-                deep_melanin=0.06, blood=0.16, keratin=0.14, variegation=0.3,
+                area=0.32, lobes=0.07, jagged=0.05, soft=0.07, fade=0.3, melanin=0.94,
+                deep_melanin=0.06, blood=0.27, keratin=0.07, variegation=0.41,
             ),
             (
                 Feature(surface.milia_like_cysts, 0.8),
@@ -126,8 +126,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.32,
             Habit(
-                area=0.36, lobes=0.11, jagged=0.08, soft=0.07, fade=0.5, melanin=0.46,
-                blood=0.08, keratin=0.08, variegation=0.25, patchy=0.2,
+                area=0.32, lobes=0.11, jagged=0.08, soft=0.07, fade=0.5, melanin=0.62,
+                blood=0.14, keratin=0.04, variegation=0.34, patchy=0.2,
             ),
             (
                 Feature(surface.fingerprint_lines, 0.85),
@@ -139,8 +139,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.18,
             Habit(
-                area=0.32, lobes=0.09, jagged=0.10, soft=0.22, melanin=0.25, deep_melanin=0.10,
-                blood=0.21, variegation=0.5, patchy=0.5,
+                area=0.29, lobes=0.09, jagged=0.10, soft=0.22, melanin=0.34, deep_melanin=0.10,
+                blood=0.36, variegation=0.69, patchy=0.5,
             ),
             (
                 Feature(pigment.grey_granules, 1.0),
@@ -154,8 +154,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.65,
             Habit(
-                area=0.36, aspect=1.2, lobes=0.05, jagged=0.06, soft=0.42, fade=0.3,
-                melanin=0.36, blood=0.19, variegation=0.3, centre=0.1,
+                area=0.32, aspect=1.2, lobes=0.05, jagged=0.06, soft=0.42, fade=0.3,
+                melanin=0.34, blood=0.19, variegation=0.35, centre=0.1,
             ),
             (
                 Feature(surface.scar_patch, 1.0),
@@ -169,8 +169,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.35,
             Habit(
-                area=0.40, aspect=1.2, lobes=0.05, jagged=0.06, soft=0.45, melanin=0.32,
-                blood=0.38, deep_blood=0.03, variegation=0.3,
+                area=0.36, aspect=1.2, lobes=0.05, jagged=0.06, soft=0.45, melanin=0.30,
+                blood=0.37, deep_blood=0.03, variegation=0.35,
             ),
             (
                 Feature(surface.scar_patch, 0.85),
@@ -186,8 +186,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.60,
             Habit(
-                area=0.38, aspect=1.3, lobes=0.12, jagged=0.12, soft=0.11, fade=0.6,
-                melanin=0.61, deep_melanin=0.07, blood=0.17, variegation=0.5, patchy=0.2,
+                area=0.40, aspect=1.3, lobes=0.12, jagged=0.10, soft=0.11, fade=0.6,
+                melanin=0.82, deep_melanin=0.07, blood=0.23, variegation=0.50, patchy=0.2,
             ),
             (
                 Feature(pigment.colour_patches, 0.85, 0.7),
@@ -203,8 +203,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.20,
             Habit(
-                area=0.34, lobes=0.09, jagged=0.07, soft=0.09, melanin=0.80, deep_melanin=0.20,
-                blood=0.24, deep_blood=0.04, variegation=0.5,
+                area=0.36, lobes=0.09, jagged=0.06, soft=0.09, melanin=1.09, deep_melanin=0.20,
+                blood=0.32, deep_blood=0.04, variegation=0.50,
             ),
             (
                 Feature(pigment.blue_white_veil, 0.95),
@@ -218,8 +218,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.20,
             Habit(
-                area=0.42, lobes=0.13, jagged=0.14, soft=0.2, melanin=0.25, deep_melanin=0.07,
-                blood=0.29, variegation=0.6, patchy=0.4,
+                area=0.44, lobes=0.13, jagged=0.11, soft=0.2, melanin=0.35, deep_melanin=0.07,
+                blood=0.40, variegation=0.60, patchy=0.4,
             ),
             (
                 Feature(vessels.linear_irregular_vessels, 0.75),
@@ -235,8 +235,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.45,
             Habit(
-                area=0.28, lobes=0.05, jagged=0.05, soft=0.26, melanin=0.67, blood=0.31,
-                variegation=0.2, centre=0.35,
+                area=0.28, lobes=0.07, jagged=0.08, soft=0.36, melanin=1.09, blood=0.46,
+                variegation=0.32, centre=0.59,
             ),
             (
                 Feature(pigment.typical_network, 1.0),
@@ -247,8 +247,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.22,
             Habit(
-                area=0.27, lobes=0.04, jagged=0.04, soft=0.14, melanin=0.61, blood=0.34,
-                variegation=0.2, centre=0.15,
+                area=0.27, lobes=0.05, jagged=0.06, soft=0.20, melanin=0.99, blood=0.51,
+                variegation=0.32, centre=0.26,
             ),
             (Feature(pigment.regular_globules, 1.0), Feature(pigment.typical_network, 0.25, 0.8)),
         ),
@@ -256,8 +256,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.18,
             Habit(
-                area=0.25, lobes=0.04, jagged=0.05, soft=0.26, melanin=0.67, deep_melanin=0.03,
-                blood=0.34, variegation=0.18, centre=0.3,
+                area=0.25, lobes=0.05, jagged=0.08, soft=0.36, melanin=1.09, deep_melanin=0.03,
+                blood=0.51, variegation=0.29, centre=0.51,
             ),
             (Feature(pigment.structureless_brown, 1.0), Feature(pigment.typical_network, 0.4, 0.8)),
         ),
@@ -265,8 +265,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.10,
             Habit(
-                area=0.30, lobes=0.04, jagged=0.04, soft=0.2, melanin=0.26, blood=0.34,
-                variegation=0.25, centre=0.1,
+                area=0.30, lobes=0.05, jagged=0.06, soft=0.28, melanin=0.42, blood=0.51,
+                variegation=0.41, centre=0.17,
             ),
             (Feature(vessels.comma_vessels, 1.0), Feature(pigment.regular_globules, 0.7)),
         ),
@@ -274,8 +274,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.05,
             Habit(
-                area=0.24, lobes=0.03, jagged=0.03, soft=0.08, melanin=1.04, deep_melanin=0.10,
-                blood=0.26, variegation=0.2, centre=0.4,
+                area=0.24, lobes=0.04, jagged=0.05, soft=0.11, melanin=1.70, deep_melanin=0.10,
+                blood=0.39, variegation=0.32, centre=0.68,
             ),
             (Feature(pigment.starburst, 1.0), Feature(pigment.structureless_brown, 0.5, 0.3)),
         ),
@@ -285,8 +285,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.60,
             Habit(
-                area=0.17, lobes=0.07, jagged=0.05, soft=0.07, fade=0.2, melanin=0.10,
-                blood=0.59, deep_blood=0.06, variegation=0.2,
+                area=0.12, lobes=0.07, jagged=0.05, soft=0.07, fade=0.2, melanin=0.10,
+                blood=0.58, deep_blood=0.11, variegation=0.29,
             ),
             (Feature(vessels.lacunae, 1.0), Feature(vessels.homogeneous_red, 0.3, 0.7)),
         ),
@@ -294,8 +294,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.22,
             Habit(
-                area=0.24, lobes=0.08, jagged=0.06, soft=0.12, melanin=0.15, blood=0.54,
-                deep_blood=0.22, variegation=0.3,
+                area=0.16, lobes=0.08, jagged=0.06, soft=0.12, melanin=0.15, blood=0.54,
+                deep_blood=0.40, variegation=0.43,
             ),
             (
                 Feature(vessels.lacunae, 1.0),
@@ -307,8 +307,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.18,
             Habit(
-                area=0.20, lobes=0.05, jagged=0.05, soft=0.12, melanin=0.20, blood=0.77,
-                deep_blood=0.15, variegation=0.25,
+                area=0.14, lobes=0.05, jagged=0.05, soft=0.12, melanin=0.20, blood=0.76,
+                deep_blood=0.27, variegation=0.36,
             ),
             (
                 Feature(vessels.homogeneous_red, 1.0),

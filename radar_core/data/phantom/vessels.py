@@ -20,6 +20,7 @@ from radar_core.data.phantom.texture import (
     raster,
     smoothstep,
     wander,
+    warp,
 )
 
 
@@ -158,14 +159,14 @@ def lacunae(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
         )
         for _ in range(count)
     ]
-    lagoon = raster(size, clods, rng.uniform(0.002, 0.007))
+    lagoon = warp(rng, raster(size, clods, rng.uniform(0.004, 0.012)), 0.35 * reach)
     lagoon *= 1.0 - smoothstep(lesion.rho, 0.92, 1.05)
     depth = limit(0.5 + 0.6 * noise(rng, size, 3.0), 0.0, 1.2) * np.float32(rng.uniform(0.2, 1.2))
     clot = lagoon * scene.patches(rng, rng.uniform(0.03, 0.25))
-    scene.maps.blood += np.float32(strength * rng.uniform(0.5, 1.4)) * lagoon
-    scene.maps.deep_blood += np.float32(strength * rng.uniform(0.2, 1.1)) * lagoon * depth
+    scene.maps.blood += np.float32(strength * rng.uniform(0.7, 1.9)) * lagoon
+    scene.maps.deep_blood += np.float32(strength * rng.uniform(0.2, 1.6)) * lagoon * depth
     # Old clots are near black: a brown-black pigment as strong as dense melanin.
-    scene.maps.melanin += np.float32(strength * rng.choice([0.0, 0.0, 0.9, 1.8])) * clot
+    scene.maps.melanin += np.float32(strength * rng.choice([0.0, 0.6, 1.4, 2.4])) * clot
     septa = lesion.body * (1.0 - lagoon) * scene.zone(0.0, 0.95)
     scene.maps.white += np.float32(strength * max(0.0, rng.uniform(-0.15, 0.2))) * septa
     return lagoon
@@ -176,7 +177,7 @@ def homogeneous_red(rng: np.random.Generator, scene: Scene, strength: float) -> 
     body = scene.lesion.body
     tone = limit(1.0 + 0.2 * noise(rng, scene.size, 2.6), 0.4, 1.6)
     scene.maps.blood += np.float32(strength * rng.uniform(0.6, 1.4)) * body * tone
-    scene.maps.deep_blood += np.float32(strength * rng.uniform(0.0, 0.7)) * body * tone
+    scene.maps.deep_blood += np.float32(strength * rng.uniform(0.0, 1.3)) * body * tone
     return body * limit(tone, 0.0, 1.0)
 
 
@@ -190,11 +191,12 @@ def strawberry_pattern(rng: np.random.Generator, scene: Scene, strength: float) 
     warp = np.float32(0.2 * pitch)
     x = scene.x + warp * noise(rng, scene.size, 2.6)
     y = scene.y + warp * noise(rng, scene.size, 2.6)
-    near, far = cells(rng, x, y, pitch, 0.75)
+    near, far = cells(rng, x, y, pitch, 1.0)
     follicle = 1.0 - smoothstep(near, 0.16, 0.42)
     plug = 1.0 - smoothstep(near, 0.05, 0.2)
     web = 1.0 - smoothstep(far - near, 0.05, 0.5)
-    where = scene.lesion.body * scene.patches(rng, rng.uniform(0.5, 0.75))
+    where = scene.lesion.body * scene.patches(rng, rng.uniform(0.35, 0.65), 2.8, 1.4)
+    where *= limit(0.75 + 0.4 * noise(rng, scene.size, 2.2, lattice=96), 0.0, 1.3)
     scene.maps.blood += (
         np.float32(strength * rng.uniform(0.25, 0.5)) * where * (0.3 + web - follicle)
     )
@@ -218,7 +220,7 @@ def ulceration(rng: np.random.Generator, scene: Scene, strength: float) -> Field
         )
         for _ in range(int(rng.integers(1, 5)))
     ]
-    sore = raster(scene.size, shapes, 0.003)
+    sore = warp(rng, raster(scene.size, shapes, 0.004), 0.25 * scene.unit)
     rough = 1.0 + 0.45 * noise(rng, scene.size, 1.9, lattice=128)
     ragged = smoothstep(sore * rough, 0.25, 0.8)
     crust = ragged * scene.patches(rng, 0.5, 2.2)
