@@ -1,4 +1,4 @@
-"""RADAR: what an adversarial attack does to a medical-image classifier, and how explanations betray it.
+"""RADAR: what an attack does to a medical-image classifier, and how explanations betray it.
 
 `import radar_core` is light; torch is loaded by the first call that needs it.
 """

@@ -1,4 +1,4 @@
-"""The one family of errors a user meets. Each names what was expected, what came, the next step."""
+"""The errors a user meets. Each names what was expected, what came and the next step."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Registry(Generic[T]):
         return build(self[id], values)  # type: ignore[no-any-return]
 
     def describe(self) -> list[dict[str, Any]]:
-        """Every method as plain values: id, title, source, first line of its docstring, parameters."""
+        """Every method as plain values: id, title, about, source and parameters."""
         rows = []
         for id in self:
             method = self[id]

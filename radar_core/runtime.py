@@ -1,4 +1,4 @@
-"""The one place that chooses device, threads, precision and batch size, seeds, and reports progress."""
+"""The one place that chooses device, threads, precision and batch size; seeds; progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VERSIONED = ("torch", "torchvision", "captum", "lime", "torchattacks", "numpy", 
 
 @dataclass(frozen=True)
 class Machine:
-    """What computations run on. `note` is a sentence for people; `fell_back` when no GPU was found."""
+    """What computations run on; `note` says it to people, `fell_back` that no GPU was found."""
 
     device: str
     name: str

@@ -40,7 +40,7 @@ class Attack(Protocol):
             classes: (n,) int64, the class to leave, or to reach where `targeted`.
             radii: (n, 3, 1, 1) the allowed distance per image and channel, in [0, 1] pixels.
             generator: the only source of randomness (a CPU generator).
-            progress: stepped at least once per model pass; raises `Cancelled` when no longer wanted.
+            progress: stepped at least once per model pass; raises `Cancelled` when unwanted.
 
         Returns:
             (n, 3, h, w) float32 in [0, 1], detached.

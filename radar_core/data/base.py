@@ -113,7 +113,8 @@ class DataSet(ABC):
             return self.entries[int(wanted)]
         example = self.entries[0].id if len(self) else "none"
         raise NoSuchCase(
-            f"{self.name} has no image {wanted!r}; give an index below {len(self)} or an id such as {example}"
+            f"{self.name} has no image {wanted!r}; "
+            f"give an index below {len(self)} or an id such as {example}"
         )
 
 

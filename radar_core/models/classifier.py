@@ -118,7 +118,8 @@ class Classifier(nn.Module):
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         if logits.shape[1] != len(self.class_names):
             raise BadModel(
-                f"{self.name} gives {logits.shape[1]} logits for {len(self.class_names)} class names"
+                f"{self.name} gives {logits.shape[1]} logits; "
+                f"it has {len(self.class_names)} class names"
             )
         meter = open_meter()
         if meter is not None:

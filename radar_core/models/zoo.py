@@ -1,0 +1,75 @@
+"""Architectures by their torchvision name, each with its input size and its Grad-CAM layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from radar_core.errors import BadModel
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A torchvision classification network.
+
+    Attributes:
+        title: as the literature writes it.
+        cam_layer: the last convolutional block, before pooling; not a layer whose output a later
+            in-place activation overwrites.
+        input_size: side of the square input it was designed for, in pixels.
+        options: what torchvision's builder needs beside the number of classes.
+    """
+
+    title: str
+    cam_layer: str
+    input_size: int = 224
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "resnet50": Architecture("ResNet-50", "layer4"),
+    "vgg16": Architecture("VGG-16", "features.29"),
+    "vgg19": Architecture("VGG-19", "features.35"),
+    "inception_v3": Architecture(
+        "Inception v3", "Mixed_7c", 299, (("aux_logits", False), ("init_weights", False))
+    ),
+    "densenet201": Architecture("DenseNet-201", "features.denseblock4"),
+    "efficientnet_b0": Architecture("EfficientNet-B0", "features"),
+    "resnet18": Architecture("ResNet-18", "layer4"),
+    "mobilenet_v3_large": Architecture("MobileNetV3-Large", "features"),
+    "mobilenet_v3_small": Architecture("MobileNetV3-Small", "features"),
+    "regnet_x_400mf": Architecture("RegNetX-400MF", "trunk_output"),
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of a torchvision name.
+
+    Raises:
+        BadModel: not one of the zoo.
+    """
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        raise BadModel(
+            f"no architecture is called {name!r}; known: {', '.join(ARCHITECTURES)}"
+        ) from None
+
+
+def build(name: str, outputs: int, *, empty: bool = False) -> nn.Module:
+    """A network with that many logits, in evaluation mode.
+
+    Freshly initialised from torch's own generator; or, where `empty`, on the meta device without
+    values, for weights that are assigned next (no time lost, no random numbers drawn).
+    """
+    import torch
+    import torchvision
+
+    with torch.device("meta" if empty else "cpu"):
+        module: nn.Module = torchvision.models.get_model(
+            name, weights=None, num_classes=outputs, **dict(architecture(name).options)
+        )
+    return module.eval()

@@ -1,0 +1,100 @@
+"""Arrays as pictures: overlays, difference maps, and the files of one case."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from radar_core.epsilon import parse_epsilon
+from radar_core.errors import CannotWrite
+
+if TYPE_CHECKING:
+    from radar_core.case import CaseResult
+
+PERCENTILE = 99.7
+
+
+def common_scale(*maps: NDArray[np.float32]) -> float:
+    """The value shown at full colour: the 99.7th percentile of |map| over all maps of a column."""
+    values = np.abs(np.concatenate([np.ravel(m) for m in maps]))
+    values = values[np.isfinite(values)]
+    top = float(np.percentile(values, PERCENTILE)) if values.size else 0.0
+    return top or float(values.max(initial=0.0)) or 1.0
+
+
+def to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(3, h, w) in [0, 1] as (h, w, 3) 8-bit pixels."""
+    return np.round(np.clip(image, 0, 1).transpose(1, 2, 0) * 255).astype(np.uint8)
+
+
+def difference(
+    clean: NDArray[np.float32], attacked: NDArray[np.float32], radius: float
+) -> NDArray[np.uint8]:
+    """The signed perturbation, amplified so that ±radius fills the range; mid-grey is no change."""
+    gain = 0.5 / radius if radius else 1.0
+    return to_pixels(0.5 + (attacked - clean) * gain)
+
+
+def overlay(
+    image: NDArray[np.float32],
+    values: NDArray[np.float32],
+    scale: float,
+    *,
+    signed: bool,
+    opacity: float = 0.6,
+) -> NDArray[np.uint8]:
+    """A map over its image: magma, or red-white-blue about zero for a signed map.
+
+    Weak values stay transparent, so that the lesion remains visible.
+    """
+    from matplotlib import colormaps
+
+    strength = np.clip(np.nan_to_num(values) / scale, -1, 1)
+    coordinate = (strength + 1) / 2 if signed else np.abs(strength)
+    colours = colormaps["PuOr_r" if signed else "magma"](coordinate)[..., :3]
+    alpha = opacity * np.clip((np.abs(strength) - 0.1) / 0.35, 0, 1)[..., None]
+    mixed = image.transpose(1, 2, 0) * (1 - alpha) + colours * alpha
+    return np.round(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
+
+
+def write_case(result: CaseResult, folder: Path) -> None:
+    """Write a finished case: lossless pictures, raw maps (`maps.npz`) and `case.json`.
+
+    Raises:
+        CannotWrite: the folder cannot be written.
+    """
+    assert result.attack is not None
+    clean = result.clean.numpy()
+    attacked = result.attack.images[0].cpu().numpy()
+    radius = max(result.attack.linf[0], max(parse_epsilon(result.spec.eps).radii((1, 1, 1))) * 1e-6)
+    pictures = {
+        "clean": to_pixels(clean),
+        "attacked": to_pixels(attacked),
+        "difference": difference(clean, attacked, radius),
+    }
+    arrays = {"clean": clean, "attacked": attacked}
+    for id, explanation in result.explanations.items():
+        maps = explanation.maps.cpu().numpy()
+        scale = common_scale(maps)
+        arrays[id] = maps
+        for i, (row, image) in enumerate((("clean", clean), ("attacked", attacked))):
+            pictures[f"{id}-{row}"] = overlay(image, maps[i], scale, signed=explanation.signed)
+        pictures[f"{id}-difference"] = overlay(
+            np.full_like(clean, 0.06), maps[1] - maps[0], scale, signed=True, opacity=1.0
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, pixels in pictures.items():
+            Image.fromarray(pixels).save(folder / f"{name}.png")
+        np.savez_compressed(folder / "maps.npz", **arrays)  # type: ignore[arg-type]
+        text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / "case.json").write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise CannotWrite(
+            f"{folder} cannot be written ({error.strerror}); choose another"
+        ) from None

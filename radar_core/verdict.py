@@ -1,0 +1,84 @@
+"""The one sentence about a case, computed from its results."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from radar_core.epsilon import parse_epsilon
+
+if TYPE_CHECKING:
+    from radar_core.case import CaseResult
+    from radar_core.types import Reading
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of the sentence; `kind` says whose reading it names, for its colour."""
+
+    text: str
+    kind: Literal["", "clean", "attacked"] = ""
+
+
+def percent(probability: float) -> str:
+    """A probability for people: whole percents, and never 100 % or 0 % unless it is."""
+    if 0.995 <= probability < 1:
+        return "> 99 %"
+    if 0 < probability < 0.005:
+        return "< 1 %"
+    return f"{probability:.0%}".replace("%", " %")
+
+
+def named(reading: Reading) -> str:
+    """A reading as a sentence names it."""
+    return f"{reading.label} {percent(reading.probability)}"
+
+
+def verdict(result: CaseResult) -> tuple[Part, ...]:
+    """What the attack did to the reading and to the first explanation, in plain words."""
+    clean = Part(named(result.clean_reading), "clean")
+    if result.attack is None:
+        return (Part("The model reads "), clean, Part(" in the clean image."))
+    attacked_reading = result.attack.readings_attacked[0]
+    attacked = Part(named(attacked_reading), "attacked")
+    status = result.attack.status[0]
+    changed = attacked_reading.label != result.clean_reading.label
+    by = f"A change of at most {parse_epsilon(result.spec.eps).label} per pixel"
+    if status == "no-op":
+        return (
+            Part(
+                "The attack changed nothing, so it says nothing about robustness: the model reads "
+            ),
+            clean,
+            Part("."),
+        )
+    if status == "already wrong":
+        return (
+            Part("The model was already wrong before any attack: it reads "),
+            clean,
+            Part(f" where the label is {result.case.label}. "),
+            Part("Attacked, it reads "),
+            attacked,
+            Part("."),
+        )
+    if status == "flipped" or changed:
+        said = [Part(f"{by} turns "), clean, Part(" into "), attacked, Part(".")]
+    else:
+        said = [Part(f"{by} does not change the reading: "), clean, Part(" becomes "), attacked]
+        said.append(Part("."))
+    return (*said, *_focus(result))
+
+
+def _focus(result: CaseResult) -> tuple[Part, ...]:
+    for id, scores in result.scores.items():
+        kept = scores.get("topk_overlap")
+        if kept is not None and math.isfinite(kept):
+            title = result.explanations[id].title
+            return (Part(f" {title} keeps {percent(kept)} of its focus."),)
+    return ()
+
+
+def sentence(result: CaseResult) -> str:
+    """The verdict as one string."""
+    return "".join(part.text for part in verdict(result))
