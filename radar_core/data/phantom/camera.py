@@ -35,9 +35,9 @@ def paint_skin(rng: np.random.Generator, scene: Scene) -> None:
     broad, middle = noise(rng, size, 3.2), noise(rng, size, 2.0, lattice=96)
     fine = noise(rng, size, pitch=unit * rng.uniform(0.22, 0.4), lattice=160)
     fine = 0.55 * fine + 0.65 * noise(rng, size, 0.8, lattice=200)
-    maps.melanin += np.float32(tone) * (1.0 + np.float32(0.18 + 0.42 * sun) * middle)
+    maps.melanin += np.float32(tone) * (1.0 + np.float32(0.15 + 0.34 * sun) * middle)
     maps.blood += np.float32(flush) * (
-        1.0 + np.float32(0.14 + 0.20 * sun) * broad + np.float32(0.10 + 0.18 * sun) * fine
+        1.0 + np.float32(0.12 + 0.15 * sun) * broad + np.float32(0.10 + 0.18 * sun) * fine
     )
     furrow = np.float32(rng.uniform(-0.03, 0.05))
     if abs(furrow) > 0.008:
@@ -74,7 +74,8 @@ def lay_hairs(rng: np.random.Generator, scene: Scene, light: Field) -> None:
         return
     count = int(rng.integers(1, 7)) if kind > 0.10 else int(rng.integers(8, 26))
     lean = rng.uniform(0, 2 * np.pi)
-    length = rng.uniform(0.2, 0.9)
+    stubble = rng.random() < 0.2
+    length = rng.uniform(0.03, 0.09) if stubble else rng.uniform(0.2, 0.9)
     width = rng.uniform(0.0025, 0.0065)
     bend = rng.normal(0, 0.7)
     shapes = []
@@ -89,9 +90,11 @@ def lay_hairs(rng: np.random.Generator, scene: Scene, light: Field) -> None:
         shapes.append(Shape(path[:10], 0.9, wide))
         shapes.append(Shape(path[9:], 0.75, 0.7 * wide))
     cover = raster(scene.size, shapes, rng.uniform(0.0008, 0.0025))
-    dark = np.float32(np.exp(rng.uniform(np.log(0.012), np.log(0.25))))
+    # Mostly dark hairs, now and then the pale down of the face or back.
+    down = rng.random() < 0.2
+    dark = np.float32(0.75 if down else np.exp(rng.uniform(np.log(0.012), np.log(0.25))))
     colour = dark * np.array([1.0, rng.uniform(0.55, 0.85), rng.uniform(0.3, 0.75)], np.float32)
-    cover *= np.float32(rng.uniform(0.55, 1.0))
+    cover *= np.float32(rng.uniform(0.2, 0.45) if down else rng.uniform(0.55, 1.0))
     light += cover[..., None] * (colour - light)
 
 

@@ -34,7 +34,7 @@ def _mesh(
     y = scene.y + warp * noise(rng, scene.size, 2.4)
     near, far = cells(rng, x, y, pitch, 0.55 + 0.4 * uneven)
     width = line * limit(1.0 + 0.6 * uneven * noise(rng, scene.size, 2.6), 0.3, 2.4)
-    mesh = 1.0 - smoothstep(far - near, 0.1 * width, 1.7 * width)
+    mesh = soften(1.0 - smoothstep(far - near, 0.1 * width, 1.7 * width), 0.08 * pitch)
     # Lines are not equally dark all over: the pigment load of the ridges varies.
     return mesh * limit(0.75 + 0.35 * noise(rng, scene.size, 2.0, lattice=96), 0.15, 1.4)
 

@@ -31,19 +31,19 @@ class Ambiguity:
 
 
 AMBIGUITY: Mapping[str, Ambiguity] = {
-    "akiec": Ambiguity(0.32, {"bcc": 0.45, "bkl": 0.45, "df": 0.10}),
-    "bcc": Ambiguity(0.28, {"akiec": 0.50, "mel": 0.15, "vasc": 0.15, "df": 0.20}),
-    "bkl": Ambiguity(0.30, {"mel": 0.30, "nv": 0.30, "akiec": 0.40}),
-    "df": Ambiguity(0.30, {"nv": 0.55, "bcc": 0.25, "akiec": 0.20}),
-    "mel": Ambiguity(0.32, {"nv": 0.60, "bkl": 0.30, "bcc": 0.10}),
-    "nv": Ambiguity(0.28, {"mel": 0.55, "bkl": 0.20, "df": 0.25}),
-    "vasc": Ambiguity(0.18, {"bcc": 0.50, "mel": 0.25, "nv": 0.25}),
+    "akiec": Ambiguity(0.27, {"bcc": 0.45, "bkl": 0.45, "df": 0.10}),
+    "bcc": Ambiguity(0.24, {"akiec": 0.50, "mel": 0.15, "vasc": 0.15, "df": 0.20}),
+    "bkl": Ambiguity(0.26, {"mel": 0.30, "nv": 0.30, "akiec": 0.40}),
+    "df": Ambiguity(0.25, {"nv": 0.55, "bcc": 0.25, "akiec": 0.20}),
+    "mel": Ambiguity(0.28, {"nv": 0.60, "bkl": 0.30, "bcc": 0.10}),
+    "nv": Ambiguity(0.25, {"mel": 0.55, "bkl": 0.20, "df": 0.25}),
+    "vasc": Ambiguity(0.16, {"bcc": 0.50, "mel": 0.25, "nv": 0.25}),
 }
 # Typicality (0 to 1) is drawn evenly from one of these two ranges. Around 0.35 a case shows its
 # own structures and the borrowed ones equally strongly, and below that it passes for the other
 # class: raise the lower bound of ATYPICAL to make mistakes rarer.
 TYPICAL: tuple[float, float] = (0.80, 1.00)
-ATYPICAL: tuple[float, float] = (0.18, 0.78)
+ATYPICAL: tuple[float, float] = (0.25, 0.78)
 # Strength of a case's own structures at typicality 0 (they have full strength at 1), and of the
 # borrowed ones at typicality 0 (they vanish at 1).
 OWN_AT_ZERO = 0.38

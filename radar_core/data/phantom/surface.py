@@ -25,7 +25,7 @@ def milia_like_cysts(rng: np.random.Generator, scene: Scene, strength: float) ->
         blob(
             rng,
             scene.lesion.somewhere(rng, 0.0, 0.92),
-            scene.unit * float(np.exp(rng.uniform(np.log(0.035), np.log(0.16)))),
+            scene.unit * float(np.exp(rng.uniform(np.log(0.045), np.log(0.20)))),
             level=rng.uniform(0.45, 1.0),
             wobble=0.1,
         )
@@ -44,7 +44,7 @@ def comedo_like_openings(rng: np.random.Generator, scene: Scene, strength: float
         blob(
             rng,
             scene.lesion.somewhere(rng, 0.0, 0.9),
-            scene.unit * float(np.exp(rng.uniform(np.log(0.05), np.log(0.22)))),
+            scene.unit * float(np.exp(rng.uniform(np.log(0.06), np.log(0.26)))),
             level=rng.uniform(0.45, 1.0),
             wobble=0.3,
             aspect=rng.uniform(1.0, 1.8),
@@ -150,8 +150,8 @@ def shiny_white_lines(rng: np.random.Generator, scene: Scene, strength: float) -
 
 def white_collarette(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
     """Ring of pale scale at the foot of a red nodule (pyogenic granuloma)."""
-    wave = limit(0.8 + 0.3 * noise(rng, scene.size, 2.6), 0.0, 1.2)
-    ring = scene.zone(0.93, 1.03, 0.07) * wave
+    wave = limit(0.55 + 0.5 * noise(rng, scene.size, 2.2, lattice=96), 0.0, 1.2)
+    ring = scene.zone(0.97, 1.0, 0.07) * wave
     scene.maps.white += np.float32(min(0.8, 0.55 * strength)) * ring
     scene.maps.blood *= 1.0 - limit(np.float32(0.5 * strength) * ring, 0.0, 0.8)
     return limit(ring, 0.0, 1.0)

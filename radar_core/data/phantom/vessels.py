@@ -29,7 +29,7 @@ def arborising_vessels(rng: np.random.Generator, scene: Scene, strength: float) 
     lesion, shapes = scene.lesion, []
 
     def branch(start: tuple[float, float], heading: float, length: float, width: float) -> None:
-        path = wander(rng, start, heading, length, bend=rng.normal(0, 0.5), wobble=0.16)
+        path = wander(rng, start, heading, length, bend=rng.normal(0, 0.7), wobble=0.2)
         half = len(path) // 2
         shapes.append(Shape(path[: half + 1], 1.0, width))
         shapes.append(Shape(path[half:], 0.95, 0.8 * width))
@@ -49,10 +49,11 @@ def arborising_vessels(rng: np.random.Generator, scene: Scene, strength: float) 
         theta = float(rng.uniform(0, 2 * np.pi))
         heading = lesion.outward(theta) + np.pi + rng.normal(0, 0.5)
         length = min(lesion.radius * rng.uniform(0.6, 1.3), scene.unit * 4.5)
-        width = scene.unit * rng.uniform(0.06, 0.13)
+        width = scene.unit * rng.uniform(0.055, 0.12)
         branch(lesion.place(rng.uniform(0.7, 1.05), theta), heading, length, width)
-    cover = raster(scene.size, shapes, 0.0014) * scene.zone(0.0, 1.1)
-    scene.maps.blood += np.float32(strength * rng.uniform(0.7, 1.3)) * cover
+    cover = warp(rng, raster(scene.size, shapes, rng.uniform(0.0014, 0.0028)), 0.12 * scene.unit)
+    cover *= scene.zone(0.0, 1.1)
+    scene.maps.blood += np.float32(strength * rng.uniform(0.6, 1.2)) * cover
     return cover
 
 
@@ -166,7 +167,9 @@ def lacunae(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
     scene.maps.blood += np.float32(strength * rng.uniform(0.7, 1.9)) * lagoon
     scene.maps.deep_blood += np.float32(strength * rng.uniform(0.2, 1.6)) * lagoon * depth
     # Old clots are near black: a brown-black pigment as strong as dense melanin.
-    scene.maps.melanin += np.float32(strength * rng.choice([0.0, 0.6, 1.4, 2.4])) * clot
+    dark = strength * rng.choice([0.0, 0.6, 1.4, 2.4])
+    scene.maps.melanin += np.float32(0.7 * dark) * clot
+    scene.maps.deep_blood += np.float32(0.6 * dark) * clot
     septa = lesion.body * (1.0 - lagoon) * scene.zone(0.0, 0.95)
     scene.maps.white += np.float32(strength * max(0.0, rng.uniform(-0.15, 0.2))) * septa
     return lagoon
