@@ -24,12 +24,17 @@ class Attribution:
 
 
 class Explainer(Protocol):
-    """What a file of this folder registers: a frozen dataclass of parameters with one method."""
+    """What a file of this folder registers: a frozen dataclass of parameters with one method.
+
+    `signed` says whether negative values mean *against the class*, `needs_background` whether the
+    method compares with background images, `order` the place in lists.
+    """
 
     title: ClassVar[str]
     source: ClassVar[str]
     signed: ClassVar[bool]
-    needs_gradients: ClassVar[bool]
+    needs_background: ClassVar[bool]
+    order: ClassVar[int]
 
     def attribute(
         self,
@@ -46,9 +51,10 @@ class Explainer(Protocol):
         Args:
             model: in evaluation mode, its parameters without gradients, held by the caller.
             images: (n, 3, h, w) float32 in [0, 1]; the first is the reference (the clean image),
-                whose superpixels serve all.
+                whose superpixels serve all. Its map does not depend on the others.
             targets: (n,) int64, the class explained in each image.
-            background: (m, 3, h, w) fixed clean images that stand for *no evidence*.
+            background: (m, 3, h, w) fixed clean images that stand for *no evidence*; m is 0 for a
+                method that does not ask for them.
             generator: the only source of randomness (a CPU generator).
             progress: stepped at least once per batch of passes.
         """

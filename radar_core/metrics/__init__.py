@@ -14,7 +14,8 @@ class Metric(Protocol):
     """What a file of this folder registers: a frozen dataclass of parameters, called with two maps.
 
     `direction` says whether more alike maps give a higher or a lower value, `low` and `high` are
-    the bounds, `chance` the value two independent maps would have, where that is one number.
+    the bounds, `chance` the value two independent maps would have at the default parameters, where
+    that is one number; `order` is the place in lists.
     """
 
     title: ClassVar[str]
@@ -24,9 +25,13 @@ class Metric(Protocol):
     low: ClassVar[float]
     high: ClassVar[float]
     chance: ClassVar[float | None]
+    order: ClassVar[int]
 
     def __call__(self, first: Tensor, second: Tensor) -> float:
-        """The metric of two (h, w) float32 maps; NaN where it is not defined (a constant map)."""
+        """The metric of two finite (h, w) float64 maps; NaN where it is not defined.
+
+        Equal maps, constant ones among them, are as alike as can be.
+        """
         ...
 
 
