@@ -25,8 +25,8 @@ class Classifier(nn.Module):
     """Weights, class names, input size, normalisation and the layer Grad-CAM looks at.
 
     Normalisation happens here and nowhere else. A module with one logit and two class names (a
-    binary model) gives two logits, [−z/2, z/2], whose softmax is the sigmoid of z and whose gradients speak for
-    either class alike: nothing else needs to know.
+    binary model) gives two logits, [−z/2, z/2], whose softmax is the sigmoid of z and whose
+    gradients speak for either class alike: nothing else needs to know.
 
     Args:
         module: any torch module from (n, 3, h, w) to (n, classes) or (n, 1) logits. It is not
