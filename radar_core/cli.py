@@ -15,6 +15,7 @@ from radar_core.errors import BadParameter, CannotWrite, RadarError
 from radar_core.params import build, controls
 from radar_core.runtime import Progress
 
+_RECIPE = (("epochs", int), ("small-epochs", int), ("batch", int), ("rate", float), ("seed", int))
 KINDS = ("attacks", "explainers", "metrics", "models", "architectures")
 
 
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--title", help="shown on the pages")
     train.add_argument("--licence", default="MIT", help="of the weights")
     train.add_argument("--half", action="store_true", help="store weights as float16")
-    for name, value in (("epochs", int), ("batch", int), ("rate", float), ("seed", int)):
+    for name, value in _RECIPE:
         train.add_argument(f"--{name}", type=value, default=None)
     train.set_defaults(run=_train)
 

@@ -153,7 +153,7 @@ def _load(path: Path) -> Classifier:
         weights = load(raw)
     except SafetensorError as error:
         raise BadModel(f"{path.name} is not a readable safetensors file ({error})") from None
-    module = build(card["architecture"], int(card["outputs"]), empty=True)
+    module = build(card["architecture"], int(card["outputs"]))
     _check_fit(path.name, card["architecture"], module.state_dict(), weights)
     full = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     module.load_state_dict(full, assign=True)
@@ -220,7 +220,7 @@ def save_model(model: Classifier, path: str | Path, card: Mapping[str, Any]) -> 
     arch = str(card.get("architecture", ""))
     state = model.module.state_dict()
     outputs = _outputs(state, len(model.class_names))
-    _check_fit(target.name, arch, build(arch, outputs, empty=True).state_dict(), state)
+    _check_fit(target.name, arch, build(arch, outputs).state_dict(), state)
     half = card.get("precision") == "float16"
 
     def kept(value: Tensor) -> Tensor:

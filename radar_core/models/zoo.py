@@ -59,17 +59,18 @@ def architecture(name: str) -> Architecture:
         ) from None
 
 
-def build(name: str, outputs: int, *, empty: bool = False) -> nn.Module:
-    """A network with that many logits, in evaluation mode.
+def build(name: str, outputs: int, *, seed: int = 0) -> nn.Module:
+    """A freshly initialised network with that many logits, in evaluation mode.
 
-    Freshly initialised from torch's own generator; or, where `empty`, on the meta device without
-    values, for weights that are assigned next (no time lost, no random numbers drawn).
+    torchvision initialises from torch's global generator; it is seeded for that and put back.
     """
     import torch
     import torchvision
 
-    with torch.device("meta" if empty else "cpu"):
+    options = dict(architecture(name).options)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
         module: nn.Module = torchvision.models.get_model(
-            name, weights=None, num_classes=outputs, **dict(architecture(name).options)
+            name, weights=None, num_classes=outputs, **options
         )
     return module.eval()
