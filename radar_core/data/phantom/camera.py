@@ -31,11 +31,11 @@ def paint_skin(rng: np.random.Generator, scene: Scene) -> None:
     size, maps, unit = scene.size, scene.maps, scene.unit
     sun = rng.beta(1.2, 2.5)  # sun damage: mottle, freckles and visible vessels grow with it
     tone = float(np.exp(rng.normal(np.log(0.17), 0.40)))
-    flush = float(np.exp(rng.normal(np.log(0.36), 0.32)))
+    flush = float(np.exp(rng.normal(np.log(0.33), 0.42)))
     broad, middle = noise(rng, size, 3.2), noise(rng, size, 2.0, lattice=96)
     fine = noise(rng, size, pitch=unit * rng.uniform(0.22, 0.4), lattice=160)
     fine = 0.55 * fine + 0.65 * noise(rng, size, 0.8, lattice=200)
-    maps.melanin += np.float32(tone) * (1.0 + np.float32(0.15 + 0.34 * sun) * middle)
+    maps.melanin += np.float32(tone) * (1.0 + np.float32(0.14 + 0.24 * sun) * middle)
     maps.blood += np.float32(flush) * (
         1.0 + np.float32(0.12 + 0.15 * sun) * broad + np.float32(0.10 + 0.18 * sun) * fine
     )
@@ -173,7 +173,7 @@ def expose(
     gain = np.exp(rng.normal(-0.38, 0.16))
     cast = np.exp(rng.normal((-0.02, -0.01, 0.03), (0.07, 0.07, 0.11)))
     light = light * (gain * cast).astype(np.float32)
-    blur = float(np.exp(rng.normal(np.log(0.0026), 0.4))) * light.shape[0]
+    blur = float(np.exp(rng.normal(np.log(0.0020), 0.45))) * light.shape[0]
     light = ndimage.gaussian_filter(light, (blur, blur, 0.0), truncate=3.0)
     # A camera's tone curve: gamma 2.2 with a shoulder that keeps highlights from clipping hard.
     light = np.maximum(light, 0.0)

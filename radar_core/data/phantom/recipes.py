@@ -31,13 +31,13 @@ class Ambiguity:
 
 
 AMBIGUITY: Mapping[str, Ambiguity] = {
-    "akiec": Ambiguity(0.27, {"bcc": 0.45, "bkl": 0.45, "df": 0.10}),
-    "bcc": Ambiguity(0.24, {"akiec": 0.50, "mel": 0.15, "vasc": 0.15, "df": 0.20}),
-    "bkl": Ambiguity(0.26, {"mel": 0.30, "nv": 0.30, "akiec": 0.40}),
+    "akiec": Ambiguity(0.24, {"bcc": 0.45, "bkl": 0.45, "df": 0.10}),
+    "bcc": Ambiguity(0.24, {"akiec": 0.45, "mel": 0.15, "vasc": 0.25, "df": 0.15}),
+    "bkl": Ambiguity(0.24, {"mel": 0.30, "nv": 0.30, "akiec": 0.40}),
     "df": Ambiguity(0.25, {"nv": 0.55, "bcc": 0.25, "akiec": 0.20}),
-    "mel": Ambiguity(0.28, {"nv": 0.60, "bkl": 0.30, "bcc": 0.10}),
+    "mel": Ambiguity(0.26, {"nv": 0.60, "bkl": 0.30, "bcc": 0.10}),
     "nv": Ambiguity(0.25, {"mel": 0.55, "bkl": 0.20, "df": 0.25}),
-    "vasc": Ambiguity(0.16, {"bcc": 0.50, "mel": 0.25, "nv": 0.25}),
+    "vasc": Ambiguity(0.22, {"bcc": 0.50, "mel": 0.25, "nv": 0.25}),
 }
 # Typicality (0 to 1) is drawn evenly from one of these two ranges. Around 0.35 a case shows its
 # own structures and the borrowed ones equally strongly, and below that it passes for the other

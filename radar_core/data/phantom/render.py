@@ -81,14 +81,17 @@ def _paint_features(
 ) -> Field:
     """Paint a variant's structures; returns the distinguishing ones' footprint.
 
-    At least one structure is always painted, the first of the list if chance picks none.
+    Chance picks the structures, but at least two distinguishing ones (one where the variant has
+    no more) are painted, the likeliest first, as no diagnosis rests on a single sign.
     """
     chosen = [f for f in variant.features if rng.random() < f.chance]
-    if not any(f.weight > 0.0 for f in chosen):
-        chosen.insert(0, variant.features[0])
+    missing = [f for f in variant.features if f.weight > 0.0 and f not in chosen]
+    for feature in sorted(missing, key=lambda f: -f.chance):
+        if sum(f.weight > 0.0 for f in chosen) < 2:
+            chosen.append(feature)
     footprint = np.zeros_like(scene.lesion.rho)
     for feature in chosen:
-        own = strength * float(np.clip(rng.normal(1.0, 0.18), 0.6, 1.4))
+        own = strength * float(np.clip(rng.normal(1.1, 0.18), 0.7, 1.5))
         cover = feature.paint(rng, scene, own)
         if feature.weight > 0.0:
             np.maximum(footprint, np.float32(feature.weight) * cover, out=footprint)

@@ -120,6 +120,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
                 Feature(surface.fissures_and_ridges, 0.45),
                 Feature(surface.waxy_plaque, 0.7, 0.4),
                 Feature(vessels.hairpin_vessels, 0.3, 0.9),
+                Feature(surface.scale, 0.2, 0.0),
             ),
         ),
         # Solar lentigo and flat keratosis.

@@ -53,7 +53,7 @@ def arborising_vessels(rng: np.random.Generator, scene: Scene, strength: float) 
         branch(lesion.place(rng.uniform(0.7, 1.05), theta), heading, length, width)
     cover = warp(rng, raster(scene.size, shapes, rng.uniform(0.0014, 0.0028)), 0.12 * scene.unit)
     cover *= scene.zone(0.0, 1.1)
-    scene.maps.blood += np.float32(strength * rng.uniform(0.6, 1.2)) * cover
+    scene.maps.blood += np.float32(strength * rng.uniform(0.75, 1.35)) * cover
     return cover
 
 
