@@ -55,7 +55,10 @@ def parse_epsilon(given: str | float | Epsilon) -> Epsilon:
     text = str(given).strip().lower()
     normalised = text.startswith(NORMALISED)
     try:
-        value = float(Fraction(text.removeprefix(NORMALISED).replace(" ", "")))
+        over, slash, under = text.removeprefix(NORMALISED).replace(" ", "").partition("/")
+        value = float(
+            Fraction(over) / Fraction(under if slash else 1)
+        )  # by parts: 0.5/255 is no Fraction
     except (ValueError, ZeroDivisionError):
         raise BadParameter(f"ε is a number, not {str(given)[:40]!r}; {HELP}") from None
     limit = (
