@@ -1,4 +1,4 @@
-"""Classifier: normalisation, one-logit models, sizes, features, and that a module stays as it was."""
+"""Classifier: normalisation, one-logit models, sizes, features; a module stays as it was."""
 
 from __future__ import annotations
 
@@ -84,10 +84,15 @@ def test_held_restores_modes_and_gradients_after_an_error():
     model.module.head.bias.requires_grad_(False)
     before = [(n, m.training) for n, m in model.named_modules()]
     wants = [p.requires_grad for p in model.parameters()]
-    with pytest.raises(RuntimeError, match="midway"), model.held():
-        assert not any(m.training for m in model.modules())
-        assert not any(p.requires_grad for p in model.parameters())
-        raise RuntimeError("midway")
+
+    def fail_midway() -> None:
+        with model.held():
+            assert not any(m.training for m in model.modules())
+            assert not any(p.requires_grad for p in model.parameters())
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        fail_midway()
     assert [(n, m.training) for n, m in model.named_modules()] == before
     assert [p.requires_grad for p in model.parameters()] == wants
 
