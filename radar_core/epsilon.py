@@ -56,9 +56,8 @@ def parse_epsilon(given: str | float | Epsilon) -> Epsilon:
     normalised = text.startswith(NORMALISED)
     try:
         over, slash, under = text.removeprefix(NORMALISED).replace(" ", "").partition("/")
-        value = float(
-            Fraction(over) / Fraction(under if slash else 1)
-        )  # by parts: 0.5/255 is no Fraction
+        # By parts: Fraction itself does not read 0.5/255, which `text` may write.
+        value = float(Fraction(over) / Fraction(under if slash else 1))
     except (ValueError, ZeroDivisionError):
         raise BadParameter(f"ε is a number, not {str(given)[:40]!r}; {HELP}") from None
     limit = (
