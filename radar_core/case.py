@@ -333,7 +333,7 @@ def _background(data: DataSet | None, model: Classifier) -> Tensor | None:
     key = (data.name, model.input_size)
     with _BACKGROUND_LOCK:
         if key not in _BACKGROUNDS:
-            _BACKGROUNDS[key] = model.prepare(background_images(data)).cpu()
+            _BACKGROUNDS[key] = background_images(data, model)
             while len(_BACKGROUNDS) > 4:
                 _BACKGROUNDS.popitem(last=False)
         _BACKGROUNDS.move_to_end(key)

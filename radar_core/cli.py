@@ -13,6 +13,7 @@ from typing import Any
 from radar_core.case import TARGETS, CaseResult, CaseSpec, run_case
 from radar_core.errors import BadParameter, CannotWrite, RadarError
 from radar_core.params import build, controls
+from radar_core.registry import Registry
 from radar_core.runtime import Progress
 
 _RECIPE = (("epochs", int), ("small-epochs", int), ("batch", int), ("rate", float), ("seed", int))
@@ -202,7 +203,12 @@ def _rows(kind: str) -> list[dict[str, Any]]:
             {"id": id, "title": a.title, "about": f"{a.input_size} px, Grad-CAM at {a.cam_layer}"}
             for id, a in ARCHITECTURES.items()
         ]
-    return {"attacks": ATTACKS, "explainers": EXPLAINERS, "metrics": METRICS}[kind].describe()
+    registries: dict[str, Registry[Any]] = {
+        "attacks": ATTACKS,
+        "explainers": EXPLAINERS,
+        "metrics": METRICS,
+    }
+    return registries[kind].describe()
 
 
 def _train(arguments: argparse.Namespace) -> int:

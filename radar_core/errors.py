@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class RadarError(Exception):
-    """Base of every error that is the user's to mend; pages and the CLI show its text, no traceback."""
+    """Base of every error that is the user's to mend; they are shown its text, no traceback."""
 
 
 class Cancelled(RadarError):

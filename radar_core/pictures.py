@@ -29,7 +29,7 @@ def common_scale(*maps: NDArray[np.float32]) -> float:
 
 def to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(3, h, w) in [0, 1] as (h, w, 3) 8-bit pixels."""
-    return np.round(np.clip(image, 0, 1).transpose(1, 2, 0) * 255).astype(np.uint8)
+    return np.rint(np.clip(image, 0, 1).transpose(1, 2, 0) * 255).astype(np.uint8)
 
 
 def difference(
@@ -56,10 +56,9 @@ def overlay(
 
     strength = np.clip(np.nan_to_num(values) / scale, -1, 1)
     coordinate = (strength + 1) / 2 if signed else np.abs(strength)
-    colours = colormaps["PuOr_r" if signed else "magma"](coordinate)[..., :3]
+    colours = np.asarray(colormaps["PuOr_r" if signed else "magma"](coordinate))[..., :3]
     alpha = opacity * np.clip((np.abs(strength) - 0.1) / 0.35, 0, 1)[..., None]
-    mixed = image.transpose(1, 2, 0) * (1 - alpha) + colours * alpha
-    return np.round(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
+    return to_pixels((image.transpose(1, 2, 0) * (1 - alpha) + colours * alpha).transpose(2, 0, 1))
 
 
 def write_case(result: CaseResult, folder: Path) -> None:

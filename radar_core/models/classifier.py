@@ -37,8 +37,8 @@ class Classifier(nn.Module):
         input_size: side of the square input in pixels.
         name: shown on pages and in results.
         card: what is known about the weights (see `radar_core.models.store`).
-        background: (m, 3, h, w) clean images, or a function giving them, that stand for *no
-            evidence* in SHAP; without it an explainer states what it used in its stead.
+        background: (m, 3, h, w) clean images, or a function of the classifier giving them, that
+            stand for *no evidence* in SHAP; without it an explainer states what it used instead.
 
     Raises:
         BadModel: no such layer, fewer than two classes, or a normalisation that cannot be.
@@ -55,7 +55,7 @@ class Classifier(nn.Module):
         input_size: int = 224,
         name: str = "unnamed",
         card: dict[str, Any] | None = None,
-        background: Tensor | Callable[[], Tensor] | None = None,
+        background: Tensor | Callable[[Classifier], Tensor] | None = None,
     ) -> None:
         super().__init__()
         if len(class_names) < 2 or len(set(class_names)) != len(class_names):
@@ -98,7 +98,7 @@ class Classifier(nn.Module):
     def background(self) -> Tensor | None:
         """The model's own background images at its input size, or None."""
         if callable(self._background):
-            self._background = self._background()
+            self._background = self._background(self)
         return None if self._background is None else self.prepare(self._background)
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:

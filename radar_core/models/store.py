@@ -171,16 +171,16 @@ def _load(path: Path) -> Classifier:
     )
 
 
-def _background(card: Mapping[str, Any]) -> Callable[[], Tensor] | None:
+def _background(card: Mapping[str, Any]) -> Callable[[Classifier], Tensor] | None:
     """Clean training images of a model trained on the phantom, which can be drawn anywhere."""
     if card.get("trained_on") != "phantom":
         return None
 
-    def draw() -> Tensor:
+    def draw(model: Classifier) -> Tensor:
         from radar_core.data import open_data
         from radar_core.data.background import background_images
 
-        return background_images(open_data("phantom", split="train"))
+        return background_images(open_data("phantom", split="train"), model)
 
     return draw
 

@@ -22,7 +22,7 @@ from radar_core.models.zoo import architecture, build
 from radar_core.params import field_range
 from radar_core.runtime import Progress, batch_size, device, generator
 
-MARGIN = 16  # pixels by which stored training images exceed the input: room for shifted crops
+SHIFT = 12  # pixels by which a training crop is shifted at most; what is missing is mirrored
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,18 @@ def load_split(
 
 
 def augment(
-    images: UInt8[Tensor, "n 3 t t"], side: int, jitter: float, draws: torch.Generator
+    images: UInt8[Tensor, "n 3 s s"], jitter: float, draws: torch.Generator
 ) -> Float[Tensor, "n 3 s s"]:
     """Random flips, quarter turns, shifted crops and colour gains of a training batch."""
-    spare = images.shape[-1] - side
-    count = len(images)
+    count, side = len(images), images.shape[-1]
     turns = torch.randint(8, (count,), generator=draws).tolist()
-    tops, lefts = torch.randint(spare + 1, (2, count), generator=draws).tolist()
+    tops, lefts = torch.randint(2 * SHIFT + 1, (2, count), generator=draws).tolist()
+    padded = F.pad(images.float() / 255, (SHIFT,) * 4, mode="reflect")
     out = torch.empty((count, 3, side, side))
     for i, (turn, top, left) in enumerate(zip(turns, tops, lefts, strict=True)):
-        crop = images[i, :, top : top + side, left : left + side]
+        crop = padded[i, :, top : top + side, left : left + side]
         crop = torch.rot90(crop, turn % 4, (1, 2))
-        out[i] = (crop.flip(2) if turn >= 4 else crop).float()
-    out /= 255
+        out[i] = crop.flip(2) if turn >= 4 else crop
     gains = 1 + jitter * (2 * torch.rand((count, 3, 1, 1), generator=draws) - 1)
     gains *= 1 + jitter * (2 * torch.rand((count, 1, 1, 1), generator=draws) - 1)
     centre = out.mean((1, 2, 3), keepdim=True)
@@ -125,7 +124,7 @@ def train(
         raise BadData(f"{data.name} has {len(classes)} class; training needs two or more")
     kind = architecture(arch)
     side = kind.input_size
-    images, labels = load_split(train_data, classes, side + MARGIN, progress.part(0, 0.1))
+    images, labels = load_split(train_data, classes, side, progress.part(0, 0.1))
     val_images, val_labels = load_split(val_data, classes, side, progress.part(0.1, 0.12))
     scale = images[:: max(1, len(images) // 1000)].float() / 255
     mean, std = scale.mean((0, 2, 3)).tolist(), scale.std((0, 2, 3)).tolist()
@@ -151,8 +150,8 @@ def train(
     logits = _logits(model, val_images)
     temperature = fit_temperature(logits, val_labels)
     last = [m for m in module.modules() if isinstance(m, nn.Linear)][-1]
-    last.weight /= temperature
-    last.bias /= temperature
+    last.weight.div_(temperature)
+    last.bias.div_(temperature)
     return Trained(model, recipe, tuple(history), temperature, time.perf_counter() - started)
 
 
@@ -181,7 +180,7 @@ def _fit(
         model.module.train()
         total, began = 0.0, time.perf_counter()
         for chosen in torch.randperm(len(images), generator=draws).split(recipe.batch):
-            batch = augment(images[chosen], model.input_size, recipe.jitter, draws)
+            batch = augment(images[chosen], recipe.jitter, draws)
             if not full:
                 batch = F.interpolate(
                     batch, size=(recipe.small_side, recipe.small_side), mode="area"
@@ -236,7 +235,7 @@ def fit_temperature(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> 
         loss.backward()
         return loss
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    optimiser.step(closure)
     return float(log_t.exp())
 
 
