@@ -35,8 +35,10 @@ install-dev: install
 # A .venv without a working pip (an interrupted start, a Python that has gone) is made anew.
 venv:
 	@$(VENV) -c 'import pip' 2>/dev/null || { \
+	  found=$$("$(PYTHON)" --version 2>&1) || found="not there"; \
 	  "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	    echo "RADAR needs Python 3.11 or newer, and $(PYTHON) is $$("$(PYTHON)" --version 2>&1 || echo 'not there'); install one and name it: make run PYTHON=python3.12" >&2; \
+	    echo "RADAR needs Python 3.11 or newer, and $(PYTHON) is $$found;" \
+	      "install one and name it: make run PYTHON=python3.12" >&2; \
 	    exit 1; }; \
-	  echo "Making .venv with $$("$(PYTHON)" --version)." && \
+	  echo "Making .venv with $$found." && \
 	  "$(PYTHON)" -m venv --clear .venv; }
