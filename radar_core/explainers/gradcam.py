@@ -52,9 +52,12 @@ class GradCam:
         parts = []
         for i in range(0, len(images), step):
             progress.step(i / len(images), "Grad-CAM")
-            layer_map = method.attribute(
-                images[i : i + step], targets[i : i + step], relu_attributions=True
-            )
+            try:
+                layer_map = method.attribute(
+                    images[i : i + step], targets[i : i + step], relu_attributions=True
+                )
+            except AssertionError:  # captum: the layer gave no output
+                layer_map = None
             if not isinstance(layer_map, Tensor) or layer_map.ndim != 4:
                 raise BadModel(
                     f"layer {model.cam_layer_name!r} of {model.name} has no output of shape "

@@ -64,7 +64,7 @@ class ExpectedGradients:
                 difference = image - chosen
                 points = torch.addcmul(chosen, alphas[i : i + step], difference).requires_grad_()
                 with torch.enable_grad():
-                    logits = model(points)
-                (gradient,) = torch.autograd.grad(logits[:, target].sum(), points)
+                    score = model(points)[:, target].sum()
+                (gradient,) = torch.autograd.grad(score, points)
                 maps[k] += (gradient * difference).sum((0, 1))
         return Attribution(maps / count, {"samples": count, "background_images": len(background)})
