@@ -129,7 +129,7 @@ def _attack_batch(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Adversarial examples, probabilities before and after, and whose gradients were all zero."""
     progress.step(0.0, "reading")
-    objective = Objective(model, clean, eps.radii(model.std.flatten().tolist()), goal)
+    objective = Objective(model, clean, eps.radii, goal)
     before = objective.clean_logits
     if not bool(before.isfinite().all()):
         raise BadModel(f"{model.name} gives logits that are not numbers; check its weights")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from radar_core.errors import BadParameter
 
+IMAGENET_STD = (0.229, 0.224, 0.225)
 NORMALISED = "normalised:"
 HELP = "write it as 4/255, as 0.0157, or as normalised:0.01 (the paper's units)"
 
@@ -39,9 +39,13 @@ class Epsilon:
             return f"{self.value:g} normalised"
         return f"{self.value * 255:.3g}/255"
 
-    def radii(self, std: Sequence[float]) -> tuple[float, ...]:
-        """The radius of each channel in [0, 1] pixels; ε·std per channel for normalised units."""
-        return tuple(self.value * s if self.normalised else self.value for s in std)
+    @property
+    def radii(self) -> tuple[float, ...]:
+        """The radius of each channel in [0, 1] pixels: ε·std of ImageNet for normalised units.
+
+        The paper's code normalises by ImageNet's values whatever the model was trained on.
+        """
+        return tuple(self.value * s if self.normalised else self.value for s in IMAGENET_STD)
 
 
 def parse_epsilon(given: str | float | Epsilon) -> Epsilon:

@@ -70,7 +70,7 @@ def write_case(result: CaseResult, folder: Path) -> None:
     assert result.attack is not None
     clean = result.clean.numpy()
     attacked = result.attack.images[0].cpu().numpy()
-    radius = max(result.attack.linf[0], max(parse_epsilon(result.spec.eps).radii((1, 1, 1))) * 1e-6)
+    radius = max(parse_epsilon(result.spec.eps).radii)
     pictures = {
         "clean": to_pixels(clean),
         "attacked": to_pixels(attacked),
