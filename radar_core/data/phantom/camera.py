@@ -171,7 +171,7 @@ def expose(
     ``grain`` alone draws the sensor noise, whose count of numbers depends on the size.
     """
     gain = np.exp(rng.normal(-0.38, 0.16))
-    cast = np.exp(rng.normal((-0.02, -0.01, 0.03), (0.07, 0.07, 0.11)))
+    cast = np.exp(rng.normal((-0.02, -0.01, 0.07), (0.07, 0.07, 0.11)))
     light = light * (gain * cast).astype(np.float32)
     blur = float(np.exp(rng.normal(np.log(0.0020), 0.45))) * light.shape[0]
     light = ndimage.gaussian_filter(light, (blur, blur, 0.0), truncate=3.0)
@@ -188,7 +188,8 @@ def expose(
         value.shape, dtype=np.float32
     )
     picture: npt.NDArray[np.uint8] = np.clip(np.rint(value), 0, 255).astype(np.uint8)
-    if rng.random() < 0.6:
+    # On a tiny picture the blocks would swallow the structures, so those stay uncompressed.
+    if rng.random() < 0.6 and picture.shape[0] >= 128:
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=int(rng.integers(70, 95)))
         picture = np.array(Image.open(file))

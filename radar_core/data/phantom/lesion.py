@@ -191,7 +191,7 @@ def paint_body(rng: np.random.Generator, scene: Scene) -> None:
     coarse = noise(rng, size, 3.0)
     fine = noise(rng, size, 1.6, lattice=128)
     loose = min(habit.variegation, 0.8)
-    spread = 1.0 + np.float32(loose) * (0.9 * coarse + 0.4 * fine)
+    spread = 1.0 + np.float32(loose) * (1.05 * coarse + 0.27 * fine)
     profile = 1.0 + np.float32(habit.centre) * (0.6 - np.clip(lesion.rho, 0.0, 1.2))
     pigment = lesion.body * np.maximum(spread * profile, 0.05)
     red = lesion.body * np.maximum(

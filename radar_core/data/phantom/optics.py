@@ -29,7 +29,7 @@ GREEN = 1
 MELANIN_SPECTRUM = (BANDS_NM[GREEN] / BANDS_NM) ** 3.33
 # Blood at 70 % oxygen saturation from Prahl's table. The red entry is above the value at 635 nm,
 # since the broad red filter of a camera also passes the shoulder of the 577 nm band.
-BLOOD_SPECTRUM = np.array([0.12, 1.0, 0.58])
+BLOOD_SPECTRUM = np.array([0.12, 1.0, 0.62])
 # Stagnant blood, at 35 % saturation: darker in red, clearer in blue, hence purple.
 VENOUS_SPECTRUM = np.array([0.24, 1.0, 0.43])
 # Keratin and dried serum take away mostly blue, which leaves yellow to orange-brown.

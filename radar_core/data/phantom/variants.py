@@ -22,7 +22,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
             0.40,
             Habit(
                 area=0.54, lobes=0.11, jagged=0.13, soft=0.33, melanin=0.12, blood=0.32,
-                keratin=0.08, variegation=0.65, patchy=0.45,
+                keratin=0.15, variegation=0.65, patchy=0.45,
             ),
             (
                 Feature(vessels.strawberry_pattern, 1.0),
@@ -35,7 +35,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
             0.30,
             Habit(
                 area=0.52, lobes=0.12, jagged=0.14, soft=0.28, melanin=0.44, deep_melanin=0.04,
-                blood=0.25, variegation=0.81, patchy=0.6,
+                blood=0.25, keratin=0.12, variegation=0.81, patchy=0.6,
             ),
             (
                 Feature(pigment.pseudo_network, 1.0),
@@ -49,7 +49,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
             0.30,
             Habit(
                 area=0.45, lobes=0.10, jagged=0.10, soft=0.18, melanin=0.20, blood=0.44,
-                keratin=0.08, variegation=0.73, patchy=0.35,
+                keratin=0.15, variegation=0.73, patchy=0.35,
             ),
             (
                 Feature(vessels.glomerular_vessels, 1.0),
@@ -236,7 +236,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.45,
             Habit(
-                area=0.28, lobes=0.07, jagged=0.08, soft=0.36, melanin=1.09, blood=0.46,
+                area=0.28, lobes=0.07, jagged=0.08, soft=0.36, melanin=0.98, blood=0.46,
                 variegation=0.32, centre=0.59,
             ),
             (
@@ -248,7 +248,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.22,
             Habit(
-                area=0.27, lobes=0.05, jagged=0.06, soft=0.20, melanin=0.99, blood=0.51,
+                area=0.27, lobes=0.05, jagged=0.06, soft=0.20, melanin=0.89, blood=0.51,
                 variegation=0.32, centre=0.26,
             ),
             (Feature(pigment.regular_globules, 1.0), Feature(pigment.typical_network, 0.25, 0.8)),
@@ -257,7 +257,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.18,
             Habit(
-                area=0.25, lobes=0.05, jagged=0.08, soft=0.36, melanin=1.09, deep_melanin=0.03,
+                area=0.25, lobes=0.05, jagged=0.08, soft=0.36, melanin=0.98, deep_melanin=0.03,
                 blood=0.51, variegation=0.29, centre=0.51,
             ),
             (Feature(pigment.structureless_brown, 1.0), Feature(pigment.typical_network, 0.4, 0.8)),
@@ -266,7 +266,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.10,
             Habit(
-                area=0.30, lobes=0.05, jagged=0.06, soft=0.28, melanin=0.42, blood=0.51,
+                area=0.30, lobes=0.05, jagged=0.06, soft=0.28, melanin=0.38, blood=0.51,
                 variegation=0.41, centre=0.17,
             ),
             (Feature(vessels.comma_vessels, 1.0), Feature(pigment.regular_globules, 0.7)),
@@ -275,7 +275,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.05,
             Habit(
-                area=0.24, lobes=0.04, jagged=0.05, soft=0.11, melanin=1.70, deep_melanin=0.10,
+                area=0.24, lobes=0.04, jagged=0.05, soft=0.11, melanin=1.53, deep_melanin=0.10,
                 blood=0.39, variegation=0.32, centre=0.68,
             ),
             (Feature(pigment.starburst, 1.0), Feature(pigment.structureless_brown, 0.5, 0.3)),
@@ -287,7 +287,7 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
             0.60,
             Habit(
                 area=0.12, lobes=0.07, jagged=0.05, soft=0.07, fade=0.2, melanin=0.10,
-                blood=0.58, deep_blood=0.11, variegation=0.29,
+                blood=0.42, deep_blood=0.08, variegation=0.29,
             ),
             (Feature(vessels.lacunae, 1.0), Feature(vessels.homogeneous_red, 0.3, 0.7)),
         ),
@@ -295,8 +295,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.22,
             Habit(
-                area=0.16, lobes=0.08, jagged=0.06, soft=0.12, melanin=0.15, blood=0.54,
-                deep_blood=0.40, variegation=0.43,
+                area=0.16, lobes=0.08, jagged=0.06, soft=0.12, melanin=0.15, blood=0.39,
+                deep_blood=0.29, variegation=0.43,
             ),
             (
                 Feature(vessels.lacunae, 1.0),
@@ -308,8 +308,8 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             0.18,
             Habit(
-                area=0.14, lobes=0.05, jagged=0.05, soft=0.12, melanin=0.20, blood=0.76,
-                deep_blood=0.27, variegation=0.36,
+                area=0.14, lobes=0.05, jagged=0.05, soft=0.12, melanin=0.20, blood=0.55,
+                deep_blood=0.19, variegation=0.36,
             ),
             (
                 Feature(vessels.homogeneous_red, 1.0),

@@ -164,7 +164,7 @@ def lacunae(rng: np.random.Generator, scene: Scene, strength: float) -> Field:
     lagoon *= 1.0 - smoothstep(lesion.rho, 0.92, 1.05)
     depth = limit(0.5 + 0.6 * noise(rng, size, 3.0), 0.0, 1.2) * np.float32(rng.uniform(0.2, 1.2))
     clot = lagoon * scene.patches(rng, rng.uniform(0.03, 0.25))
-    scene.maps.blood += np.float32(strength * rng.uniform(0.7, 1.9)) * lagoon
+    scene.maps.blood += np.float32(strength * rng.uniform(0.5, 1.6)) * lagoon
     scene.maps.deep_blood += np.float32(strength * rng.uniform(0.2, 1.6)) * lagoon * depth
     # Old clots are near black: a brown-black pigment as strong as dense melanin.
     dark = strength * rng.choice([0.0, 0.6, 1.4, 2.4])
@@ -179,7 +179,7 @@ def homogeneous_red(rng: np.random.Generator, scene: Scene, strength: float) -> 
     """Structureless red to purple area (angioma, pyogenic granuloma, haemorrhage)."""
     body = scene.lesion.body
     tone = limit(1.0 + 0.2 * noise(rng, scene.size, 2.6), 0.4, 1.6)
-    scene.maps.blood += np.float32(strength * rng.uniform(0.6, 1.4)) * body * tone
+    scene.maps.blood += np.float32(strength * rng.uniform(0.5, 1.2)) * body * tone
     scene.maps.deep_blood += np.float32(strength * rng.uniform(0.0, 1.3)) * body * tone
     return body * limit(tone, 0.0, 1.0)
 
