@@ -68,7 +68,7 @@ def test_wrong_number_of_logits_is_said():
         ({"class_names": ("a",)}, "two or more"),
         ({"class_names": ("a", "a")}, "two or more"),
         ({"cam_layer": "nowhere"}, "no layer 'nowhere'"),
-        ({"std": (1, 0, 1)}, "std positive"),
+        ({"std": (1.0, 0.0, 1.0)}, "std positive"),
     ],
 )
 def test_refuses_what_cannot_be(more, says):
