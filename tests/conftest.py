@@ -1,0 +1,60 @@
+"""How every test runs: few threads, no screen, shapes checked, and what a machine lacks skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# Before torch and matplotlib are imported: they read these once.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("MPLBACKEND", "Agg")
+# What a machine has must not change what a test sees; tests marked `cuda` name their device.
+os.environ.setdefault("RADAR_DEVICE", "cpu")
+
+from jaxtyping import install_import_hook
+
+import tests.shapes
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL_DATA = Path(os.environ.get("RADAR_REAL_DATA") or ROOT.parent / "shared" / "data")
+CHROMIUM = shutil.which("chromium")
+
+# The numerical packages: their shape annotations are checked at every call while tests run.
+install_import_hook(
+    [f"radar_core.{package}" for package in ("attacks", "explainers", "metrics", "models")],
+    f"{tests.shapes.__name__}.checked",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine cannot run; CI has to have a browser."""
+    for item in items:
+        if item.get_closest_marker("cuda") and not _cuda():
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+        if item.get_closest_marker("real") and not REAL_DATA.is_dir():
+            item.add_marker(pytest.mark.skip(reason=f"no real images at {REAL_DATA}"))
+        if item.get_closest_marker("browser") and not CHROMIUM and not os.environ.get("CI"):
+            item.add_marker(pytest.mark.skip(reason="no chromium on the path"))
+
+
+def _cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images; for tests marked `real`."""
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's executable; for tests marked `browser`."""
+    assert CHROMIUM, "no chromium on the path: install Debian's package, or run .ci/run as root"
+    return CHROMIUM
