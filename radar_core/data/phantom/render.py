@@ -144,6 +144,8 @@ def render(seed: int, index: int, size: int = 256) -> Rendering:
         _paint_features(borrowed, scene, lookalike, BORROWED_AT_ZERO * strangeness)
     strength = OWN_AT_ZERO + (1.0 - OWN_AT_ZERO) * typicality
     footprint = _paint_features(own, scene, variant, strength)
+    # Breaks ties where the structures cover less than the least share: the middle counts first.
+    footprint += np.float32(1e-3) * np.exp(-lesion.rho)
 
     light = reflectance(scene.maps)
     camera.lay_hairs(optics, scene, light)
