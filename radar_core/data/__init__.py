@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 from radar_core.data.base import DataSet, Problem
+
+if TYPE_CHECKING:
+    from radar_core.data.synthetic import PhantomData
 
 __all__ = ["DataSet", "Problem", "open_data"]
 
 
 def open_data(name_or_path: str, split: str | None = None) -> DataSet:
-    """A data set by name or path; of the phantom, the test split unless another is asked for."""
+    """A data set by name or path.
+
+    Args:
+        name_or_path: `phantom`, a CSV file of labels, or a folder: of images beside such a file,
+            or with a folder per class.
+        split: one split of it; without one, all of a path's images, and the phantom's test split.
+
+    Raises:
+        BadData: nothing there that can be used, or no such split.
+    """
+    if name_or_path == "phantom":
+        return _phantom(split or "test")
+    from radar_core.data.opening import open_path
+
+    data = open_path(str(name_or_path))
+    return data.split(split) if split else data
+
+
+@lru_cache(maxsize=3)
+def _phantom(split: str) -> PhantomData:
     from radar_core.data.synthetic import PhantomData
 
-    return PhantomData(split or "test")
+    return PhantomData(split)

@@ -54,6 +54,10 @@ class DataSet(ABC):
     def pixels(self, entry: Entry) -> NDArray[np.uint8]:
         """The image of an entry, (h, w, 3) 8-bit RGB."""
 
+    def preview(self, entry: Entry, side: int) -> NDArray[np.uint8]:
+        """The image at the lowest resolution the source gives cheaply, each side ≥ `side`."""
+        return self.pixels(entry)
+
     @abstractmethod
     def masks(self, entry: Entry) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
         """Lesion and evidence mask of an entry, (h, w) each, or None."""

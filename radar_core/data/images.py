@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from radar_core.errors import BadImage
@@ -21,8 +21,8 @@ MIN_SIDE, MAX_SIDE = 16, 16_384
 KINDS = "PNG, JPEG, TIFF, BMP or WebP"
 
 # What Pillow raises over damaged Exif data (the warning, where warnings are errors).
-BROKEN_EXIF = (SyntaxError, LookupError, TypeError, ValueError, OSError, EOFError, struct.error)
-BROKEN_EXIF += (UserWarning,)
+BROKEN_EXIF: tuple[type[Exception], ...] = (SyntaxError, LookupError, TypeError, ValueError)
+BROKEN_EXIF += (OSError, EOFError, struct.error, UserWarning)
 # Exif orientation → how the stored picture has to be turned to stand upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -94,6 +94,13 @@ def read_image(path: str | Path, *, about: int | None = None) -> NDArray[np.uint
     return decode(read_file(path), Path(path).name, about=about)
 
 
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Height and width of an image file as `read_image` would give it; no pixel is decoded."""
+    image = _open(read_file(path), Path(path).name)
+    width, height = image.size
+    return (width, height) if _orientation(image) >= 5 else (height, width)
+
+
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
     """A mask file as (h, w) bool; see `decode_mask`."""
     return decode_mask(read_file(path), Path(path).name)
@@ -114,7 +121,7 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise _too_heavy(name, len(data))
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise BadImage(f"{name} is not a {KINDS} image, or damaged; choose another") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadImage(

@@ -15,6 +15,7 @@ from radar_core.errors import BadData
 from radar_core.types import Entry
 
 SPLITS = {"train": (1, 7000), "val": (2, 1400), "test": (3, 1400)}  # name: (seed, cases)
+PREVIEW = 128  # pixels a side: the least the renderer draws; asked for less, it shrinks its drawing
 KEEP = 64  # renderings kept: a page shows a case again and again
 
 
@@ -62,7 +63,7 @@ class PhantomData(DataSet):
         return PhantomData(name, self.side)
 
     def _rendering(self, entry: Entry) -> Rendering:
-        seed, index = (int(part) for part in entry.source.removeprefix("phantom:").split("/"))
+        seed, index = _seed_and_index(entry)
         with self._lock:
             if index in self._kept:
                 self._kept.move_to_end(index)
@@ -77,6 +78,15 @@ class PhantomData(DataSet):
     def pixels(self, entry: Entry) -> NDArray[np.uint8]:
         return self._rendering(entry).image
 
+    def preview(self, entry: Entry, side: int) -> NDArray[np.uint8]:
+        seed, index = _seed_and_index(entry)
+        return render(seed, index, min(max(side, PREVIEW), self.side)).image
+
     def masks(self, entry: Entry) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         drawn = self._rendering(entry)
         return drawn.lesion, drawn.evidence
+
+
+def _seed_and_index(entry: Entry) -> tuple[int, int]:
+    seed, index = entry.source.removeprefix("phantom:").split("/")
+    return int(seed), int(index)
