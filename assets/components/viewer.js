@@ -1,0 +1,366 @@
+// The panels of a case. Pictures come once, as one binary blob (see radar_core/ui/viewer.py);
+// opacity, colours, zoom, contours, flicker and hold never ask the server.
+
+const ROWS = ["clean", "attacked", "difference"];
+const TITLES = { clean: "Clean", attacked: "Attacked", difference: "Difference" };
+const FLICKER_MS = 500; // two changes a second: below the three flashes that can trigger seizures
+const SVG = "http://www.w3.org/2000/svg";
+const DIVERGING = table("berlin");
+
+class Viewer {
+  constructor(parent) {
+    this.parent = parent;
+    this.root = el("div", "root");
+    parent.append(this.root);
+    this.shown = { opacity: 0.6, colours: "magma", hold: false, flicker: false, flick: false, lesion: false, evidence: false };
+    this.zoom = { z: 1, x: 0, y: 0 };
+    this.pictures = new Map(); // content hash -> ImageData
+    this.lookup = table("magma");
+    this.frame = 0;
+    this.timer = 0;
+    this.said = "";
+  }
+
+  destroy() {
+    cancelAnimationFrame(this.frame);
+    clearInterval(this.timer);
+    this.root.remove();
+  }
+
+  async update(data) {
+    const { head, body } = parse(data);
+    if (head.id === this.id) return;
+    this.id = head.id;
+    if (head.busy && this.head && !this.head.busy) {
+      this.root.classList.add("stale");
+      this.root.setAttribute("aria-busy", "true");
+      return;
+    }
+    const before = this.head;
+    this.head = head;
+    const layout = JSON.stringify([head.n, head.columns.map((c) => c.id)]);
+    if (layout !== this.layout) this.build();
+    this.layout = layout;
+    const wanted = new Map(Object.values(head.images).map((ref) => [ref[2], ref]));
+    const fresh = [...wanted.values()].filter((ref) => !this.pictures.has(ref[2]));
+    const decoded = await Promise.all(fresh.map(async (ref) => [ref[2], await decode(body, ref, head.n)]));
+    if (this.id !== head.id) return; // a newer blob came while this one was decoded
+    for (const hash of [...this.pictures.keys()]) if (!wanted.has(hash)) this.pictures.delete(hash);
+    for (const [hash, picture] of decoded) this.pictures.set(hash, picture);
+    if (!before || before.key !== head.key) this.toggleFlicker(false);
+    this.root.classList.remove("stale");
+    this.root.removeAttribute("aria-busy");
+    this.write();
+    this.draw();
+    this.root.dataset.stage = head.stage;
+  }
+
+  picture(name) {
+    const ref = this.head.images[name];
+    return ref ? this.pictures.get(ref[2]) : undefined;
+  }
+
+  build() {
+    const { columns } = this.head;
+    this.root.replaceChildren();
+    this.root.style.setProperty("--cols", columns.length);
+    this.verdict = el("p", "verdict");
+    this.strip = el("dl", "strip");
+    this.live = el("div", "sr");
+    this.live.setAttribute("aria-live", "polite");
+    const stage = el("div", "stage");
+    this.grid = el("div", "grid");
+    this.grid.tabIndex = 0;
+    this.grid.setAttribute("role", "group");
+    this.grid.setAttribute("aria-label", "Panels. Plus and minus zoom all together, arrow keys move, 0 resets.");
+    this.bars = el("div", "bars");
+    stage.append(this.grid, this.bars);
+    this.tiles = [];
+    this.heads = columns.map((column, c) => {
+      const h = el("div", "colhead");
+      h.style.setProperty("--o", c * 5 + 1);
+      h.style.gridColumn = c + 2;
+      this.grid.append(h);
+      return h;
+    });
+    ROWS.forEach((row, r) => {
+      const rule = el("div", `rowhead ${row}`, TITLES[row]);
+      rule.style.gridRow = r + 2;
+      rule.style.setProperty("--o", 0);
+      this.grid.append(rule);
+      columns.forEach((column, c) => this.grid.append(this.tile(row, r, column, c)));
+    });
+    this.numbers = columns.map((column, c) => {
+      const list = el("dl", "numbers");
+      list.style.setProperty("--o", c * 5 + 5);
+      this.grid.append(list);
+      return list;
+    });
+    this.grid.onkeydown = (e) => this.keys(e);
+    this.root.append(this.verdict, this.live, this.strip, this.controls(), stage, this.foot());
+    this.move();
+  }
+
+  tile(row, r, column, c) {
+    const n = this.head.n, figure = el("figure", row), canvas = el("canvas"), wait = el("div", "wait");
+    canvas.width = canvas.height = n;
+    canvas.setAttribute("role", "img");
+    canvas.dataset.tile = `${row}-${column.id}`;
+    figure.style.setProperty("--o", c * 5 + 2 + r);
+    figure.style.gridRow = r + 2;
+    figure.style.gridColumn = c + 2;
+    const contours = document.createElementNS(SVG, "svg");
+    contours.setAttribute("viewBox", `0 0 ${n} ${n}`);
+    contours.setAttribute("aria-hidden", "true");
+    const paths = {};
+    for (const name of ["lesion", "evidence"]) {
+      paths[name] = document.createElementNS(SVG, "path");
+      paths[name].setAttribute("class", name);
+      contours.append(paths[name]);
+    }
+    const caption = el("figcaption");
+    figure.append(canvas, contours, wait, caption);
+    const tile = { row, r, column: column.id, c, figure, canvas, caption, wait, paths,
+      context: canvas.getContext("2d", { willReadFrequently: true }), image: new ImageData(n, n) };
+    this.pointers(figure);
+    this.tiles.push(tile);
+    return figure;
+  }
+
+  controls() {
+    const bar = el("div", "bar");
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "View");
+    const labelled = (text, input, id) => {
+      const box = el("div", "control"), label = el("label", "", text);
+      input.id = label.htmlFor = id;
+      box.append(label, input);
+      bar.append(box);
+    };
+    const opacity = el("input");
+    Object.assign(opacity, { type: "range", min: 0, max: 100, value: this.shown.opacity * 100 });
+    const say = () => opacity.setAttribute("aria-valuetext", `${opacity.value} percent`);
+    opacity.oninput = () => { this.shown.opacity = opacity.value / 100; say(); this.draw(); };
+    say();
+    labelled("Overlay", opacity, "opacity");
+    const colours = el("select");
+    for (const name of ["magma", "cividis", "viridis"]) colours.append(new Option(name, name));
+    colours.value = this.shown.colours;
+    colours.onchange = () => { this.shown.colours = colours.value; this.lookup = table(colours.value); this.draw(); };
+    labelled("Colours", colours, "colours");
+    const button = (text, on) => {
+      const b = el("button", "", text);
+      b.type = "button";
+      b.setAttribute("aria-pressed", String(on));
+      bar.append(b);
+      return b;
+    };
+    const hold = button("Hold: show clean", false);
+    const set = (on) => { this.shown.hold = on; hold.setAttribute("aria-pressed", String(on)); this.draw(); };
+    hold.onpointerdown = () => set(true);
+    hold.onpointerup = hold.onpointerleave = hold.onpointercancel = hold.onblur = () => set(false);
+    hold.onkeydown = (e) => { if ([" ", "Enter"].includes(e.key) && !e.repeat) { e.preventDefault(); set(!this.shown.hold); } };
+    this.flickerButton = button("Flicker", this.shown.flicker);
+    this.flickerButton.onclick = () => this.toggleFlicker(!this.shown.flicker);
+    this.contourButtons = {};
+    for (const [name, text] of [["lesion", "Lesion"], ["evidence", "Evidence"]]) {
+      const b = this.contourButtons[name] = button(text, this.shown[name]);
+      b.title = `Outline of the ${name} mask`;
+      b.onclick = () => { this.shown[name] = !this.shown[name]; b.setAttribute("aria-pressed", String(this.shown[name])); this.draw(); };
+    }
+    return bar;
+  }
+
+  toggleFlicker(on) {
+    clearInterval(this.timer);
+    this.shown.flicker = on;
+    this.shown.flick = false;
+    this.flickerButton?.setAttribute("aria-pressed", String(on));
+    if (on) this.timer = setInterval(() => { this.shown.flick = !this.shown.flick; this.draw(); }, FLICKER_MS);
+    else this.draw();
+  }
+
+  foot() {
+    const foot = el("div", "foot");
+    const legend = (low, high, label) => {
+      const box = el("div", "legend"), canvas = el("canvas");
+      canvas.width = 256;
+      canvas.height = 1;
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", label);
+      box.append(el("span", "", low), canvas, el("span", "", high));
+      foot.append(box);
+      return canvas;
+    };
+    this.legend = legend("0", "strong attribution", "Colours from no attribution to strong attribution");
+    this.diverging = legend("against / less", "for / more", "Colours from against the class, or less, over none to for the class, or more");
+    this.scale = el("span", "scale");
+    foot.append(this.scale, el("span", "hint", "Double-click or Ctrl + scroll zooms all panels; drag moves them."));
+    return foot;
+  }
+
+  // Everything that is text.
+  write() {
+    const { head } = this, { columns, masks } = head;
+    this.verdict.replaceChildren(...head.verdict.map(([text, kind]) => el(kind ? "b" : "span", kind, text)));
+    const sentence = this.verdict.textContent;
+    if (head.stage === "done" && sentence !== this.said) this.live.textContent = this.said = sentence;
+    this.strip.replaceChildren(...head.strip.map(({ title, value, note, help }) => {
+      const cell = el("div"), dd = el("dd", "", value);
+      if (note) dd.append(el("small", "", note));
+      if (help) cell.title = help;
+      cell.append(el("dt", "", title), dd);
+      return cell;
+    }));
+    columns.forEach((column, c) => {
+      this.heads[c].replaceChildren(el("b", "", column.title));
+      if (column.sub) this.heads[c].append(el("span", "", column.sub));
+      this.numbers[c].replaceChildren(...column.numbers.flatMap(([title, value]) => [el("dt", "", title), el("dd", "", value)]));
+    });
+    for (const name of ["lesion", "evidence"]) {
+      this.contourButtons[name].hidden = !masks[name];
+      for (const tile of this.tiles) tile.paths[name].setAttribute("d", masks[name] || "");
+    }
+    this.writeBars(head.bars);
+    this.scale.textContent = head.scale;
+    this.diverging.parentElement.hidden = this.legend.parentElement.hidden = columns.length < 2;
+  }
+
+  writeBars({ title, rows }) {
+    const list = el("table");
+    list.append(el("caption", "", title));
+    const top = list.createTHead().insertRow();
+    for (const name of ["Class", "Clean", "Attacked"]) {
+      const th = el("th", name.toLowerCase(), name);
+      th.scope = "col";
+      top.append(th);
+    }
+    const body = list.createTBody();
+    for (const { label, clean, attacked, mark } of rows) {
+      const row = body.insertRow(), th = el("th", mark ? "true" : "", label);
+      th.scope = "row";
+      if (mark) th.append(el("small", "", mark));
+      row.append(th);
+      for (const [kind, value] of [["clean", clean], ["attacked", attacked]]) {
+        const cell = row.insertCell();
+        cell.className = kind;
+        if (!value) continue;
+        const rule = el("i");
+        rule.style.width = `${Math.max(value[0] * 100, 0.5)}%`;
+        cell.append(el("span", "", value[1]), rule);
+      }
+    }
+    this.bars.replaceChildren(list);
+  }
+
+  draw() {
+    if (!this.frame) this.frame = requestAnimationFrame(() => { this.frame = 0; if (this.head) this.render(); });
+  }
+
+  render() {
+    const asClean = this.shown.hold || this.shown.flick;
+    this.root.classList.toggle("as-clean", asClean);
+    for (const tile of this.tiles) {
+      const row = tile.row === "attacked" && asClean ? "clean" : tile.row;
+      const column = this.head.columns[tile.c];
+      const [left, right] = this.head.captions[`${row}-${tile.column}`] || ["", ""];
+      const ready = this.paint(tile, row, column);
+      tile.figure.classList.toggle("empty", !ready);
+      tile.figure.classList.toggle("running", !ready && column.state === "running");
+      tile.wait.textContent = ready ? "" : column.wait;
+      tile.caption.replaceChildren(el("b", "", left), el("span", "", right));
+      tile.canvas.setAttribute("aria-label", `${TITLES[tile.row]}, ${column.title}: ${ready ? [left, right].filter(Boolean).join(", ") || "picture" : column.wait || "not there yet"}`);
+      for (const name of ["lesion", "evidence"]) tile.paths[name].style.display = this.shown[name] ? "" : "none";
+    }
+    for (const [canvas, lookup] of [[this.legend, this.lookup], [this.diverging, DIVERGING]]) {
+      const image = new ImageData(256, 1);
+      for (let i = 0; i < 256; i++) image.data.set([lookup[i * 3], lookup[i * 3 + 1], lookup[i * 3 + 2], 255], i * 4);
+      canvas.getContext("2d").putImageData(image, 0, 0);
+    }
+    this.root.dataset.ready = this.tiles.every((t) => !t.figure.classList.contains("empty")) ? "1" : "0";
+  }
+
+  paint(tile, row, column) {
+    if (column.id === "image") {
+      const picture = this.picture(`${row}-image`);
+      if (picture) tile.context.putImageData(picture, 0, 0);
+      return !!picture;
+    }
+    const clean = this.picture(`clean-${column.id}`), attacked = this.picture(`attacked-${column.id}`);
+    if (!clean || !attacked) return false;
+    const out = tile.image.data;
+    if (row === "difference") {
+      const half = column.signed ? 1 : 0.5; // signed maps are stored at half the resolution
+      for (let j = 0; j < out.length; j += 4) {
+        const q = 3 * Math.round(Math.min(255, Math.max(0, 127.5 + (attacked.data[j] - clean.data[j]) * half)));
+        out[j] = DIVERGING[q]; out[j + 1] = DIVERGING[q + 1]; out[j + 2] = DIVERGING[q + 2]; out[j + 3] = 255;
+      }
+    } else {
+      const base = this.picture(`${row}-image`).data, map = (row === "clean" ? clean : attacked).data;
+      const lookup = column.signed ? DIVERGING : this.lookup, opacity = this.shown.opacity;
+      for (let j = 0; j < out.length; j += 4) {
+        const strength = column.signed ? Math.abs(map[j] - 128) / 127 : map[j] / 255;
+        const a = opacity * Math.min(1, Math.max(0, (strength - 0.1) / 0.35)), q = map[j] * 3; // weak values stay clear
+        for (let c = 0; c < 3; c++) out[j + c] = base[j + c] + (lookup[q + c] - base[j + c]) * a;
+        out[j + 3] = 255;
+      }
+    }
+    tile.context.putImageData(tile.image, 0, 0);
+    return true;
+  }
+
+  // Linked zoom and pan; the position is kept in tile widths, since tiles change their size.
+  move() {
+    const { zoom, grid } = this, low = 1 - zoom.z;
+    zoom.x = Math.min(0, Math.max(low, zoom.x));
+    zoom.y = Math.min(0, Math.max(low, zoom.y));
+    const style = { "--z": zoom.z, "--x": `${zoom.x * 100}%`, "--y": `${zoom.y * 100}%`,
+      "--touch": zoom.z > 1 ? "none" : "pan-y", "--render": zoom.z > 2.5 ? "pixelated" : "auto" };
+    for (const [name, value] of Object.entries(style)) grid.style.setProperty(name, value);
+    this.root.classList.toggle("zoomed", zoom.z > 1);
+  }
+
+  zoomAt(x, y, z) {
+    const { zoom } = this;
+    z = Math.min(12, Math.max(1, z));
+    zoom.x = x - ((x - zoom.x) * z) / zoom.z;
+    zoom.y = y - ((y - zoom.y) * z) / zoom.z;
+    zoom.z = z;
+    this.move();
+  }
+
+  keys(e) {
+    const step = { ArrowLeft: [0.25, 0], ArrowRight: [-0.25, 0], ArrowUp: [0, 0.25], ArrowDown: [0, -0.25] }[e.key];
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if (["+", "="].includes(e.key)) this.zoomAt(0.5, 0.5, this.zoom.z * 1.5);
+    else if (e.key === "-") this.zoomAt(0.5, 0.5, this.zoom.z / 1.5);
+    else if (e.key === "0") this.zoomAt(0, 0, 1);
+    else if (step && this.zoom.z > 1) { this.zoom.x += step[0]; this.zoom.y += step[1]; this.move(); }
+    else return;
+    e.preventDefault();
+  }
+
+  pointers(figure) {
+    let drag = null;
+    const at = (e) => { const b = figure.getBoundingClientRect(); return [(e.clientX - b.left) / b.width, (e.clientY - b.top) / b.height]; };
+    figure.addEventListener("wheel", (e) => {
+      if (!e.ctrlKey && !e.metaKey) return;
+      e.preventDefault();
+      this.zoomAt(...at(e), this.zoom.z * Math.exp(-e.deltaY / 300));
+    }, { passive: false });
+    figure.ondblclick = (e) => this.zoomAt(...at(e), this.zoom.z > 1 ? 1 : 3);
+    figure.onpointerdown = (e) => { if (this.zoom.z > 1) { const [x, y] = at(e); drag = [x - this.zoom.x, y - this.zoom.y]; figure.setPointerCapture(e.pointerId); } };
+    figure.onpointermove = (e) => { if (drag) { const [x, y] = at(e); this.zoom.x = x - drag[0]; this.zoom.y = y - drag[1]; this.move(); } };
+    figure.onpointerup = figure.onpointercancel = () => { drag = null; };
+  }
+}
+
+const VIEWERS = new WeakMap();
+
+export default function ({ data, parentElement }) {
+  if (!data || !data.length) return undefined;
+  let viewer = VIEWERS.get(parentElement);
+  if (!viewer) VIEWERS.set(parentElement, (viewer = new Viewer(parentElement)));
+  viewer.update(data);
+  return () => { viewer.destroy(); VIEWERS.delete(parentElement); };
+}

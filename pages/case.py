@@ -1,0 +1,48 @@
+"""One case: an image, an attack, and what it does to the reading and to its explanations."""
+
+import streamlit as st
+
+from radar_core.ui import link, warm
+from radar_core.ui.case_body import NOT_A_DEVICE, body, header
+from radar_core.ui.controls import Wanted, method, source
+from radar_core.ui.filmstrip import filmstrip
+from radar_core.ui.polling import polled
+
+st.set_page_config(page_title="Case · RADAR")
+link.read()
+warmth = warm.start()
+
+
+def starting() -> bool:
+    """What a visitor sees in the first seconds of the server."""
+    if not warmth.ready.is_set():
+        st.markdown("##### Case")
+        st.markdown(f":gray[Starting… {warmth.note}. {NOT_A_DEVICE}]")
+        st.skeleton(height=560)
+    return not warmth.ready.is_set()
+
+
+if not warmth.ready.is_set():
+    polled(starting, active=True)
+    st.stop()
+if warmth.error:
+    st.error(warmth.error, icon=":material/error:")
+
+wanted = Wanted()
+with st.sidebar:
+    source(wanted)
+    if wanted.data is not None:
+        current = wanted.entry.id if wanted.entry else ""
+        wanted.said += filmstrip(wanted.data, current, st.session_state["model"])
+    method(wanted)
+
+header(wanted)
+for sentence in filter(None, wanted.said):
+    st.warning(sentence, icon=":material/link_off:")
+if st.session_state["data"] == "upload" and wanted.upload is None:
+    st.info(
+        "Choose an image in the sidebar: PNG, JPEG, TIFF, BMP or WebP. It stays in memory, is "
+        "never written to disk, and is not part of a link.",
+        icon=":material/upload_file:",
+    )
+body(wanted)

@@ -1,0 +1,5 @@
+"""placeholder while the case page is made."""
+
+import streamlit as st
+
+st.title("RADAR")

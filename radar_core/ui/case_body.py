@@ -1,0 +1,186 @@
+"""The main column of the case page: header, status, panels, and what is folded away."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import streamlit as st
+
+from radar_core.runtime import machine
+from radar_core.ui.compute import case_steps
+from radar_core.ui.controls import Wanted
+from radar_core.ui.jobs import Job, device_jobs
+from radar_core.ui.panels import CaseView, metric_text, same_map, waiting
+from radar_core.ui.polling import polled, visitor
+from radar_core.ui.viewer import viewer
+
+if TYPE_CHECKING:
+    from radar_core.case import CaseResult, CaseSpec
+
+NOT_A_DEVICE = "Research software, not a medical device."
+_SHOWN, _CANCELLED = "case.shown", "case.cancelled"
+
+
+def header(wanted: Wanted) -> None:
+    """Which case this is, and on what it is computed."""
+    from radar_core.attacks import ATTACKS
+    from radar_core.models.store import list_models
+
+    titles = {info.name: info.title for info in list_models()}
+    name = wanted.upload.name if wanted.upload else wanted.entry.id if wanted.entry else "No image"
+    label = wanted.entry.label if wanted.entry else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.markdown(f"##### {_plain(name)}", width="content")
+        if label:
+            st.badge(f"true label {_plain(label)}", color="gray")
+        model = titles.get(st.session_state["model"])
+        if model:
+            st.badge(_plain(model), color="gray")
+        if wanted.spec:
+            st.badge(cast(Any, ATTACKS[wanted.spec.attack]).title, color="gray")
+        if wanted.data is not None and wanted.data.synthetic:
+            st.badge("Synthetic", color="gray", icon=":material/science:")
+        st.badge(machine().note.rstrip("."), color="gray", icon=":material/memory:")
+
+
+def _plain(text: str) -> str:
+    """A name as Markdown shows it, none of its characters meaning anything."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|~:$" else c for c in text)
+
+
+def body(wanted: Wanted) -> None:
+    """The case asked for; where it cannot be, why, and the last picture there was."""
+    for sentence in wanted.errors:
+        st.error(sentence, icon=":material/error:")
+    spec = wanted.spec
+    if spec is None:
+        device_jobs().release(visitor(), "case")
+        last = st.session_state.get(_SHOWN)
+        if last is not None and wanted.errors:
+            st.caption("Below is the last case that could be computed.")
+            viewer(last.blob, key="viewer")
+        return
+    if st.session_state.get(_CANCELLED) not in (None, spec.key()):
+        del st.session_state[_CANCELLED]
+    job = _job(wanted, spec)
+    polled(lambda: _show(wanted, spec), active=bool(job and job.active))
+
+
+def _job(wanted: Wanted, spec: CaseSpec) -> Job | None:
+    """The job of this case, started if need be; None once this visitor has cancelled it."""
+    if st.session_state.get(_CANCELLED) == spec.key():
+        return None
+    return device_jobs().submit(
+        spec.key(), case_steps(spec, wanted.upload), owner=visitor(), slot="case"
+    )
+
+
+def _show(wanted: Wanted, spec: CaseSpec) -> bool:
+    from radar_core.explainers import EXPLAINERS
+
+    job = _job(wanted, spec)
+    if job is not None and job.value is not None:
+        st.session_state[_SHOWN] = job.value
+    shown = cast(CaseView | None, st.session_state.get(_SHOWN))
+    view = shown if shown is not None and shown.result.spec == spec else None
+    _status(job, spec, view)
+    if view is None:
+        columns = [(id, cast(Any, EXPLAINERS[id]).title) for id in spec.explainers]
+        viewer(waiting(columns), key="viewer")
+        return bool(job and job.active)
+    viewer(view.blob, key="viewer")
+    for note in view.result.notes:
+        st.info(note, icon=":material/info:")
+    if view.result.stage == "done":
+        _details(view.result)
+    return bool(job and job.active)
+
+
+def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:
+    """One line of constant height: how far it is, or what it took."""
+    with st.container(horizontal=True, vertical_alignment="center", height=40, gap="small"):
+        if job is None:
+            st.markdown(":gray[Cancelled.]", width="content")
+            st.button("Compute again", key="again", type="tertiary", on_click=_again, args=(spec,))
+        elif job.state == "failed":
+            st.markdown(f":orange[{_plain(job.error)}]")
+            st.button("Try again", key="again", type="tertiary", on_click=_again, args=(spec,))
+        elif job.active:
+            note = job.note if job.state == "running" else "waiting for another computation"
+            st.progress(job.fraction, text=f"{job.fraction:.0%} · {_plain(note or 'starting')}")
+            st.button("Cancel", key="cancel", type="tertiary", on_click=_cancel, args=(spec,))
+        elif view is not None:
+            passes, seconds = view.result.passes, view.result.seconds
+            st.markdown(
+                f":small[:gray[{NOT_A_DEVICE} Computed in {seconds:.1f} s: {passes.forward:,} "
+                f"forward and {passes.backward:,} backward passes.]]"
+            )
+
+
+def _cancel(spec: CaseSpec) -> None:
+    device_jobs().release(visitor(), "case")
+    st.session_state[_CANCELLED] = spec.key()
+
+
+def _again(spec: CaseSpec) -> None:
+    st.session_state.pop(_CANCELLED, None)
+    device_jobs().forget(spec.key())
+
+
+def _details(result: CaseResult) -> None:
+    from radar_core.metrics import METRICS
+
+    if result.scores:
+        st.markdown("###### Consistency of the clean and the attacked map")
+        rows = [
+            {"Explainer": result.explanations[id].title}
+            | {
+                f"{cast(Any, METRICS[m]).title}": metric_text(v, cast(Any, METRICS[m]).unit)
+                for m, v in scores.items()
+            }
+            for id, scores in result.scores.items()
+        ]
+        st.table(rows, border="horizontal")
+        st.caption(
+            " · ".join(f"{cast(Any, METRICS[m]).title}: {same_map(METRICS[m])}" for m in METRICS)
+        )
+    values = result.as_dict()
+    with st.expander("Distances, passes, versions, command line", icon=":material/receipt_long:"):
+        assert result.attack is not None
+        attack = result.attack
+        left, right = st.columns(2, gap="large")
+        with left:
+            side = result.clean.shape[-1]
+            st.table(
+                {
+                    "Attack status": attack.status[0],
+                    "L∞ reached": f"{attack.linf[0]:.5f} = {attack.linf[0] * 255:.3g}/255",
+                    "L2 reached": f"{attack.l2[0]:.4f} = {attack.l2[0] * 255:.1f}/255",
+                    "Pixels changed": f"{attack.changed[0]:.2%} = "
+                    f"{round(attack.changed[0] * side * side):,} of {side * side:,}",
+                    "Class explained": ", ".join(sorted(set(values["explained"].values()))) or "—",
+                    "Seconds": ", ".join(
+                        f"{k} {v:.2f}" for k, v in values["seconds"].items() if v is not None
+                    ),
+                },
+                border="horizontal",
+            )
+        with right:
+            st.table(
+                {
+                    "Machine": machine().note,
+                    **values["versions"],
+                    **{f"{k} (sha256)": str(v)[:16] for k, v in values["hashes"].items()},
+                },
+                border="horizontal",
+            )
+        st.code(result.spec.command(), language="bash", wrap_lines=True)
+        st.download_button(
+            "Download as JSON",
+            json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False),
+            f"radar-{result.spec.key()[:8]}.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )

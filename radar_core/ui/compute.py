@@ -1,0 +1,182 @@
+"""What the jobs of the pages do: a case, the readings of a set, thumbnails. No Streamlit here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from radar_core.errors import BadImage, BadParameter
+from radar_core.runtime import Progress
+from radar_core.settings import settings
+
+if TYPE_CHECKING:
+    from radar_core.case import CaseSpec
+    from radar_core.data import DataSet
+    from radar_core.types import Entry
+    from radar_core.ui.jobs import Steps
+    from radar_core.ui.panels import CaseView
+
+READ_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An image a visitor gave: its bytes as they came, never written to disk."""
+
+    name: str
+    data: bytes
+    sha256: str
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> Upload:
+        """With the hash of the bytes."""
+        return cls(name, data, hashlib.sha256(data).hexdigest())
+
+
+def data_names() -> list[str]:
+    """The data sets that this installation offers; a link cannot name any other."""
+    return ["phantom", *(str(path) for path in settings().data_paths)]
+
+
+@lru_cache(maxsize=8)
+def _open(name: str) -> DataSet:
+    from radar_core.data import open_data
+
+    return open_data(name)
+
+
+def open_offered(name: str) -> DataSet:
+    """An offered data set, indexed once.
+
+    Raises:
+        BadParameter: it is not offered here.
+        BadData: it cannot be used.
+    """
+    if name not in data_names():
+        raise BadParameter(
+            f"this installation does not offer the data {name!r}; "
+            "start it with RADAR_DATA=/path/to/data make run"
+        )
+    return _open(name)
+
+
+def case_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
+    """A case, yielding a `CaseView` after each stage."""
+
+    def steps(progress: Progress) -> Iterator[CaseView]:
+        from radar_core.case import run_case
+        from radar_core.data.base import make_case
+        from radar_core.data.images import decode
+        from radar_core.models.store import load_model
+        from radar_core.ui.panels import case_view
+
+        data = None if upload else open_offered(spec.data)
+        case = None
+        if upload:
+            case = make_case(upload.name, decode(upload.data, upload.name), source="upload")
+        for result in run_case(
+            spec, data=data, model=load_model(spec.model), case=case, progress=progress
+        ):
+            # The original may be fifty megapixels; what is kept is what the model saw.
+            yield case_view(replace(result, case=replace(result.case, image=result.clean)))
+
+    return steps
+
+
+@dataclass(eq=False)
+class Readings:
+    """What a model reads in each image of a set, filled as it goes on.
+
+    Attributes:
+        labels: id → class read.
+        total: images in the set.
+        unreadable: images that could not be read.
+    """
+
+    total: int
+    labels: dict[str, str] = field(default_factory=dict)
+    unreadable: int = 0
+
+    @property
+    def done(self) -> int:
+        """Images looked at."""
+        return len(self.labels) + self.unreadable
+
+
+def reading_steps(data_name: str, model_name: str) -> Steps:
+    """The readings of a whole set, a few images a step so that visitors' cases go first."""
+
+    def steps(progress: Progress) -> Iterator[Readings]:
+        import torch
+
+        from radar_core.models.store import load_model
+
+        data, model = open_offered(data_name), load_model(model_name)
+        readings = Readings(len(data))
+        for i in range(0, len(data), READ_AT_ONCE):
+            progress.step(i / len(data), f"{i:,} of {len(data):,} images read")
+            images, ids = [], []
+            for entry in data.entries[i : i + READ_AT_ONCE]:
+                try:
+                    images.append(model.prepare(data.case(entry).image))
+                    ids.append(entry.id)
+                except BadImage:
+                    readings.unreadable += 1
+            if images:
+                read = model.read(torch.cat(images))
+                readings.labels.update(zip(ids, (r.label for r in read), strict=True))
+            yield readings
+
+    return steps
+
+
+def thumbnail_steps(data_name: str, ids: Sequence[str], side: int) -> Steps:
+    """Thumbnails of a few images, yielding what there is after each."""
+
+    def steps(progress: Progress) -> Iterator[Thumbnails]:
+        from radar_core.data.thumbnails import thumbnail
+
+        data = open_offered(data_name)
+        made = Thumbnails()
+        for i, id in enumerate(ids):
+            progress.step(i / len(ids))
+            try:
+                made = Thumbnails({**made.pictures, id: thumbnail(data, data.find(id), side)})
+            except BadImage:
+                continue
+            yield made
+
+    return steps
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """Encoded thumbnails by id."""
+
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return sum(map(len, self.pictures.values()))
+
+
+def chosen(data: DataSet, label: str, right: str, readings: Readings | None) -> Sequence[Entry]:
+    """The entries of a class (or `all`) that were read right or wrong (or `any`)."""
+    entries: Sequence[Entry] = data.entries
+    if label != "all":
+        entries = [e for e in entries if e.label == label]
+    if right != "any":
+        labels = dict(readings.labels) if readings else {}
+        entries = [
+            e for e in entries if e.id in labels and (labels[e.id] == e.label) == (right == "right")
+        ]
+    return entries
+
+
+def find_index(entries: Sequence[Entry], id: str) -> int | None:
+    """Where an id stands among some entries."""
+    return next((i for i, e in enumerate(entries) if e.id == id), None)

@@ -1,0 +1,240 @@
+"""The controls of the case page: what is drawn in the sidebar, and the case they ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import streamlit as st
+
+from radar_core.errors import RadarError
+from radar_core.params import Control, coerce, controls
+from radar_core.settings import ROOT, settings
+from radar_core.ui import link
+from radar_core.ui.compute import Upload, data_names, open_offered
+
+if TYPE_CHECKING:
+    from radar_core.case import CaseSpec, Target
+    from radar_core.data import DataSet
+    from radar_core.types import Entry
+
+UPLOAD = "upload"
+EPS = tuple(f"{k:g}/255" for k in (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16))
+KINDS = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"]
+KEPT: dict[str, Any] = {"persist_state": "session"}  # controls outlive a visit to another page
+
+
+@dataclass
+class Wanted:
+    """What the controls ask for.
+
+    Attributes:
+        spec: None where no case can be made of them; `errors` then says why.
+        label: the true label, where the data say one.
+        said: sentences about a link that asked for what is not here.
+    """
+
+    spec: CaseSpec | None = None
+    upload: Upload | None = None
+    data: DataSet | None = None
+    entry: Entry | None = None
+    errors: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+
+def source(wanted: Wanted) -> None:
+    """Choose a data set; for an upload, the file. The image itself is chosen by the filmstrip."""
+    names = [*data_names(), UPLOAD]
+    wanted.said.append(link.choose("data", names, "data set called"))
+    name = st.selectbox(
+        "Data",
+        names,
+        key="data",
+        format_func=_data_title,
+        on_change=_forget_image,
+        help="To add a folder or a CSV file, start RADAR with `RADAR_DATA=/path/to/data make run` "
+        "(several paths are separated by a colon).",
+        **KEPT,
+    )
+    if name == UPLOAD:
+        wanted.upload = _upload()
+        if wanted.upload is None and st.session_state["image"]:
+            wanted.said.append(
+                "Uploads are kept in the memory of one visit and are not in a link: "
+                "choose the file again."
+            )
+        return
+    try:
+        wanted.data = open_offered(name)
+    except RadarError as error:
+        wanted.errors.append(str(error))
+        return
+    try:
+        data = wanted.data
+        wanted.entry = data.find(st.session_state["image"] or data.entries[0].id)
+        st.session_state["image"] = wanted.entry.id
+    except RadarError as error:
+        wanted.errors.append(str(error))
+
+
+def _data_title(name: str) -> str:
+    from pathlib import Path
+
+    if name == UPLOAD:
+        return "Upload one image"
+    return "Phantom (synthetic)" if name == "phantom" else Path(name).name
+
+
+def _forget_image() -> None:
+    st.session_state["image"] = ""
+    st.session_state["class"], st.session_state["show"] = "all", "any"
+    st.session_state.pop("film.page", None)
+
+
+def _upload() -> Upload | None:
+    """The file that was given last; it survives a visit to another page, and nothing else."""
+    file = st.file_uploader(
+        "Image",
+        type=KINDS,
+        key="file",
+        max_upload_size=settings().upload_mb,
+        help="PNG, JPEG, TIFF, BMP or WebP. It stays in memory, is never written to disk, and is "
+        "not part of a link.",
+    )
+    if file is not None:
+        st.session_state["uploaded"] = Upload.of(file.name, file.getvalue())
+    upload = cast(Upload | None, st.session_state.get("uploaded"))
+    if upload is not None:
+        st.session_state["image"] = upload.sha256
+        if file is None:
+            st.caption(f"Still here: {upload.name}")
+    return upload
+
+
+def method(wanted: Wanted) -> None:
+    """Choose model, attack, ε and explainers; makes the specification."""
+    from radar_core.attacks import ATTACKS
+    from radar_core.case import TARGETS, CaseSpec, check_spec
+    from radar_core.explainers import EXPLAINERS
+    from radar_core.models.store import list_models
+
+    models = {info.name: info.title for info in list_models()}
+    if not models:
+        wanted.errors.append(
+            f"There is no model in {ROOT / 'assets' / 'models'}: train one with "
+            "python -m radar_core train, or name a folder with RADAR_MODELS."
+        )
+        return
+    attacks = {id: cast(Any, ATTACKS[id]).title for id in ATTACKS}
+    explainers = {id: cast(Any, EXPLAINERS[id]).title.split(" (")[0] for id in EXPLAINERS}
+    wanted.said += [
+        link.choose("model", list(models), "model called"),
+        link.choose("attack", list(attacks), "attack called"),
+        link.choose_many("explain", list(explainers), "explainer called"),
+        link.choose("target", list(TARGETS), "choice of class"),
+    ]
+    st.selectbox("Model", list(models), key="model", format_func=models.__getitem__, **KEPT)
+    attack = st.segmented_control(
+        "Attack",
+        list(attacks),
+        key="attack",
+        format_func=attacks.__getitem__,
+        required=True,
+        width="stretch",
+        **KEPT,
+    )
+    eps = _epsilon()
+    st.pills(
+        "Explanations",
+        list(explainers),
+        key="explain",
+        format_func=explainers.__getitem__,
+        selection_mode="multi",
+        **KEPT,
+    )
+    with st.expander("More settings", icon=":material/tune:"):
+        values = _parameters(attack or "pgd", ATTACKS[attack or "pgd"], wanted)
+        st.selectbox(
+            "Class that is explained",
+            list(TARGETS),
+            key="target",
+            format_func=lambda target: TARGETS[cast("Target", target)],
+            help="Both images are explained for the same class.",
+            **KEPT,
+        )
+        if st.session_state["seed"] is None:
+            wanted.said.append("The seed in the link is not a whole number; this shows seed 0.")
+            st.session_state["seed"] = 0
+        st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            key="seed",
+            step=1,
+            help="Of every random draw. The same seed gives the same numbers.",
+            **KEPT,
+        )
+    link.write({f"{attack}.{name}": value for name, value in values.items()})
+    if wanted.errors or (wanted.entry is None and wanted.upload is None):
+        return
+    spec = CaseSpec(
+        data=st.session_state["data"],
+        image=wanted.upload.sha256 if wanted.upload else wanted.entry.id if wanted.entry else "",
+        model=st.session_state["model"],
+        attack=st.session_state["attack"],
+        eps=eps,
+        attack_parameters=tuple(sorted(values.items())),
+        explainers=tuple(id for id in explainers if id in st.session_state["explain"]),
+        target=st.session_state["target"],
+        seed=int(st.session_state["seed"]),
+    )
+    try:
+        check_spec(spec)
+    except RadarError as error:
+        wanted.errors.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
+    else:
+        wanted.spec = spec
+
+
+def _epsilon() -> str:
+    """ε from the list, or written freely."""
+    given = st.session_state["eps"]
+    eps = st.selectbox(
+        "ε, the largest change of a pixel",
+        EPS if given in EPS else (*EPS, given),
+        key="eps",
+        accept_new_options=True,
+        help="Choose, or type 4/255, 0.0157, or normalised:0.01 (the paper's units).",
+        **KEPT,
+    )
+    return str(eps or "")
+
+
+def _parameters(attack: str, method: Any, wanted: Wanted) -> dict[str, Any]:
+    """The attack's own parameters, drawn from their declaration; those that are not at default."""
+    values = {}
+    for name, control in controls(method).items():
+        key = f"{attack}.{name}"
+        given = link.parameter(key)
+        if given is not None:
+            try:
+                st.session_state[key] = coerce(control.title, control, given)
+            except RadarError as error:
+                wanted.said.append(f"{error}; this shows the default.")
+        st.session_state.setdefault(key, control.default)
+        value = _widget(key, control)
+        if value != control.default and value is not None:
+            values[name] = value
+    return values
+
+
+def _widget(key: str, control: Control) -> Any:
+    label = f"{control.title} ({control.unit})" if control.unit else control.title
+    help_text = control.help or None
+    if control.kind == "flag":
+        return st.toggle(label, key=key, help=help_text, **KEPT)
+    if control.kind == "choice":
+        return st.selectbox(label, control.options, key=key, help=help_text, **KEPT)
+    return st.number_input(
+        label, control.low, control.high, key=key, step=control.step, help=help_text, **KEPT
+    )

@@ -1,0 +1,98 @@
+"""Every control of the case page in the address, under the names the command line uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+DEFAULTS: dict[str, Any] = {
+    "data": "phantom",
+    "image": "",
+    "class": "all",
+    "show": "any",
+    "model": "phantom",
+    "attack": "pgd",
+    "eps": "4/255",
+    "explain": ("gradcam", "shap", "lime"),
+    "target": "clean",
+    "seed": 0,
+}
+_WRITTEN = "link.written"
+_PARAMETERS = "link.parameters"
+
+
+def read() -> None:
+    """Take over what the address says, if it is not what this session wrote there itself.
+
+    A value is taken as it stands; whoever shows the control refuses what it cannot be (`choose`).
+    """
+    given = st.query_params.to_dict()
+    if given and given != st.session_state.get(_WRITTEN):
+        for key, default in DEFAULTS.items():
+            st.session_state[key] = _value(given[key], default) if key in given else _copy(default)
+        for key in st.session_state.get(_PARAMETERS, {}):
+            st.session_state.pop(key, None)
+        st.session_state[_PARAMETERS] = {k: v for k, v in given.items() if "." in k}
+    for key, default in DEFAULTS.items():
+        st.session_state.setdefault(key, _copy(default))
+    st.session_state.setdefault(_PARAMETERS, {})
+
+
+def _copy(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _value(text: str, default: Any) -> Any:
+    if isinstance(default, tuple):
+        return [part.strip() for part in text.split(",") if part.strip() not in ("", "none")]
+    if isinstance(default, int):
+        return int(text) if text.isdecimal() and len(text) < 10 else None
+    return text
+
+
+def choose(key: str, options: Sequence[str], what: str) -> str:
+    """Make sure that a control's value is among its options; what to say where it was not."""
+    value = st.session_state[key]
+    if value in options or not options:
+        return ""
+    default = DEFAULTS[key] if DEFAULTS[key] in options else options[0]
+    st.session_state[key] = default
+    given = str(value)[:60]
+    return f"There is no {what} {given!r} here; this shows {default!r}." if given else ""
+
+
+def choose_many(key: str, options: Sequence[str], what: str) -> str:
+    """`choose` for a control with several values."""
+    unknown = [value for value in st.session_state[key] if value not in options]
+    if not unknown:
+        return ""
+    st.session_state[key] = [v for v in st.session_state[key] if v in options] or list(options)
+    return f"There is no {what} {', '.join(unknown)[:60]!r} here; this shows the ones there are."
+
+
+def parameter(key: str) -> str | None:
+    """What the address says about an attack's parameter (`pgd.steps`), once."""
+    value: str | None = st.session_state[_PARAMETERS].pop(key, None)
+    return value
+
+
+def write(parameters: dict[str, Any]) -> None:
+    """Put all that differs from the defaults into the address.
+
+    Args:
+        parameters: the attack's own, by `attack.name`, those that differ from their defaults.
+    """
+    values = {}
+    for key, default in DEFAULTS.items():
+        value = st.session_state[key]
+        if isinstance(default, tuple):
+            if tuple(value) != default:
+                values[key] = ",".join(value) or "none"
+        elif value != default:
+            values[key] = str(value)
+    values |= {key: str(value) for key, value in parameters.items()}
+    if values != st.query_params.to_dict():
+        st.query_params.from_dict(values)
+    st.session_state[_WRITTEN] = values

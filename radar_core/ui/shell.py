@@ -1,0 +1,34 @@
+"""What surrounds every page: title, logo, navigation. Run by Streamlit for each visit."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from radar_core.settings import ROOT
+from radar_core.ui import warm
+
+PAGES, ASSETS = ROOT / "pages", ROOT / "assets"
+
+st.set_page_config(
+    page_title="RADAR",
+    page_icon=str(ASSETS / "icon.svg"),
+    layout="wide",
+    initial_sidebar_state=288,
+    menu_items={
+        "Get help": None,
+        "Report a bug": None,
+        "About": "RADAR: what adversarial attacks do to skin-lesion classifiers, and how "
+        "explanations betray them. Research software, not a medical device.",
+    },
+)
+st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
+page = st.navigation(
+    [
+        st.Page(PAGES / "home.py", title="Home", icon=":material/home:", default=True),
+        st.Page(PAGES / "case.py", title="Case", icon=":material/radiology:"),
+        st.Page(PAGES / "methods.py", title="Methods", icon=":material/menu_book:"),
+    ],
+    position="sidebar",
+)
+warm.start()
+page.run()
