@@ -88,7 +88,7 @@ def read_labels(files: Files, table: Table) -> tuple[list[Entry], list[Problem]]
 
     Where one name stands for several files, ids are the names as written. Image and mask paths
     start from the table's folder or its `images` folder and may not leave it; a bare name or id
-    is looked for in all folders below.
+    is looked for there first, then in all folders below.
 
     Raises:
         BadData: no column of images, or none of labels.
@@ -213,9 +213,17 @@ class _Finder:
             if candidate in self.sizes:
                 return candidate, unreadable(self.sizes[candidate])
         named = [] if "/" in path else self.by_name.get(path, [])
+        nearest = min(map(_distance, named), default=0)
+        named = [found for found in named if _distance(found) == nearest]
         if len(named) == 1:
             return named[0], unreadable(self.sizes[named[0]])
         return "", f"may be any of {len(named)} files" if named else "has no image file"
+
+
+def _distance(path: str) -> int:
+    """How far from its table a file lies: beside it, in `images`, elsewhere."""
+    folder = path.rpartition("/")[0]
+    return 0 if not folder else 1 if folder == "images" else 2
 
 
 def richest(tables: Sequence[tuple[Table, list[Entry], list[Problem]]]) -> int:
