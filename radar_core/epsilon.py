@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 from radar_core.errors import BadParameter
 
@@ -60,8 +59,7 @@ def parse_epsilon(given: str | float | Epsilon) -> Epsilon:
     normalised = text.startswith(NORMALISED)
     try:
         over, slash, under = text.removeprefix(NORMALISED).replace(" ", "").partition("/")
-        # By parts: Fraction itself does not read 0.5/255, which `text` may write.
-        value = float(Fraction(over) / Fraction(under if slash else 1))
+        value = float(over) / float(under if slash else 1)
     except (ValueError, ZeroDivisionError):
         raise BadParameter(f"ε is a number, not {str(given)[:40]!r}; {HELP}") from None
     limit = (
