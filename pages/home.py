@@ -1,5 +1,48 @@
-"""placeholder while the case page is made."""
+"""What RADAR is, in one picture, and for whom."""
 
 import streamlit as st
 
-st.title("RADAR")
+from radar_core.settings import ROOT
+
+FOR = {
+    "Clinicians": (
+        ":material/stethoscope:",
+        "See how a change too small to notice turns one reading into another. "
+        "See where the classifier looked before and after, beside the lesion itself. "
+        "Learn when a heat map is worth trusting, and when it is not.",
+    ),
+    "Researchers": (
+        ":material/science:",
+        "Run published attacks and explanations, paired and seeded, on your own model and images. "
+        "Every number states its method, its bounds and what it cost. "
+        "The page, the command line and Python give the same numbers, and a link repeats them.",
+    ),
+    "Presenters": (
+        ":material/co_present:",
+        "Show one striking case on one screen, with no patient's picture in it. "
+        "Flicker between clean and attacked, zoom all panels together, outline the lesion. "
+        "Paste the address and your audience sees the same case.",
+    ),
+}
+
+st.set_page_config(page_title="RADAR")
+st.title("How attacks mislead a skin-lesion classifier, and how they show", anchor=False)
+st.markdown(
+    "RADAR changes an image by less than the eye sees, reads it again, and lays the explanations "
+    "of both readings side by side."
+)
+st.image(
+    str(ROOT / "assets" / "home.svg"),
+    width="stretch",
+    alt="A clean lesion is read correctly and its explanation lies on the lesion. After a hardly "
+    "visible perturbation the reading is another one and the explanation has moved away.",
+)
+if st.button("Open a case", type="primary", icon=":material/arrow_forward:"):
+    st.switch_page(ROOT / "pages" / "case.py")
+for column, (who, (icon, text)) in zip(st.columns(3, gap="medium"), FOR.items(), strict=True):
+    column.markdown(f"##### {icon} {who}")
+    column.markdown(text)
+st.markdown(
+    ":small[:gray[Research software, not a medical device. The built-in images are synthetic. "
+    "After RADAR-MIX, E. J. de Aguiar, C. Traina Jr., A. J. M. Traina, IEEE CBMS 2024.]]"
+)

@@ -300,8 +300,16 @@ class Viewer {
       const lookup = column.signed ? DIVERGING : this.lookup, opacity = this.shown.opacity;
       for (let j = 0; j < out.length; j += 4) {
         const strength = column.signed ? Math.abs(map[j] - 128) / 127 : map[j] / 255;
-        const a = opacity * Math.min(1, Math.max(0, (strength - 0.1) / 0.35)), q = map[j] * 3; // weak values stay clear
-        for (let c = 0; c < 3; c++) out[j + c] = base[j + c] + (lookup[q + c] - base[j + c]) * a;
+        const a = opacity * Math.min(1, Math.max(0, (strength - 0.08) / 0.3)); // weak values stay clear
+        // Over a picture only the bright ends of the diverging map: its dark centre would hide it.
+        const level = column.signed ? Math.round(127.5 + Math.sign(map[j] - 128) * (76 + 51.5 * strength)) : map[j];
+        const q = 3 * Math.min(255, level);
+        // Grey underneath, the more so the more the map covers: skin has the map's own colours.
+        const grey = 0.3 * base[j] + 0.59 * base[j + 1] + 0.11 * base[j + 2];
+        for (let c = 0; c < 3; c++) {
+          const under = base[j + c] + (grey - base[j + c]) * opacity;
+          out[j + c] = under + (lookup[q + c] - under) * a;
+        }
         out[j + 3] = 255;
       }
     }

@@ -11,8 +11,9 @@ from radar_core.runtime import machine
 from radar_core.ui.compute import case_steps
 from radar_core.ui.controls import Wanted
 from radar_core.ui.jobs import Job, device_jobs
-from radar_core.ui.panels import CaseView, metric_text, same_map, waiting
+from radar_core.ui.panels import CaseView, metric_text, same_map, short, waiting
 from radar_core.ui.polling import polled, visitor
+from radar_core.ui.text import plain
 from radar_core.ui.viewer import viewer
 
 if TYPE_CHECKING:
@@ -31,22 +32,17 @@ def header(wanted: Wanted) -> None:
     name = wanted.upload.name if wanted.upload else wanted.entry.id if wanted.entry else "No image"
     label = wanted.entry.label if wanted.entry else None
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"##### {_plain(name)}", width="content")
+        st.subheader(plain(name), anchor=False, width="content")
         if label:
-            st.badge(f"true label {_plain(label)}", color="gray")
+            st.badge(f"true label {plain(label)}", color="gray")
         model = titles.get(st.session_state["model"])
         if model:
-            st.badge(_plain(model), color="gray")
+            st.badge(plain(model), color="gray")
         if wanted.spec:
             st.badge(cast(Any, ATTACKS[wanted.spec.attack]).title, color="gray")
         if wanted.data is not None and wanted.data.synthetic:
             st.badge("Synthetic", color="gray", icon=":material/science:")
         st.badge(machine().note.rstrip("."), color="gray", icon=":material/memory:")
-
-
-def _plain(text: str) -> str:
-    """A name as Markdown shows it, none of its characters meaning anything."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|~:$" else c for c in text)
 
 
 def body(wanted: Wanted) -> None:
@@ -86,7 +82,7 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
     view = shown if shown is not None and shown.result.spec == spec else None
     _status(job, spec, view)
     if view is None:
-        columns = [(id, cast(Any, EXPLAINERS[id]).title) for id in spec.explainers]
+        columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
         viewer(waiting(columns), key="viewer")
         return bool(job and job.active)
     viewer(view.blob, key="viewer")
@@ -99,23 +95,38 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
 
 def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:
     """One line of constant height: how far it is, or what it took."""
-    with st.container(horizontal=True, vertical_alignment="center", height=40, gap="small"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", height=40, border=False, gap="small"
+    ):
         if job is None:
             st.markdown(":gray[Cancelled.]", width="content")
             st.button("Compute again", key="again", type="tertiary", on_click=_again, args=(spec,))
         elif job.state == "failed":
-            st.markdown(f":orange[{_plain(job.error)}]")
+            st.markdown(f":orange[{plain(job.error)}]")
             st.button("Try again", key="again", type="tertiary", on_click=_again, args=(spec,))
         elif job.active:
-            note = job.note if job.state == "running" else "waiting for another computation"
-            st.progress(job.fraction, text=f"{job.fraction:.0%} · {_plain(note or 'starting')}")
+            st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(_doing(job, spec))}")
             st.button("Cancel", key="cancel", type="tertiary", on_click=_cancel, args=(spec,))
         elif view is not None:
-            passes, seconds = view.result.passes, view.result.seconds
-            st.markdown(
-                f":small[:gray[{NOT_A_DEVICE} Computed in {seconds:.1f} s: {passes.forward:,} "
-                f"forward and {passes.backward:,} backward passes.]]"
-            )
+            seconds = view.result.seconds
+            st.markdown(f":small[:gray[{NOT_A_DEVICE} Computed in {seconds:.1f} s.]]")
+
+
+def _doing(job: Job, spec: CaseSpec) -> str:
+    """What is under way, in words."""
+    from radar_core.attacks import ATTACKS
+    from radar_core.explainers import EXPLAINERS
+
+    if job.state == "waiting":
+        return "waiting for another computation"
+    if job.value is None:
+        return "reading the image"
+    result = job.value.result
+    left = [id for id in spec.explainers if id not in result.explanations]
+    method: Any = EXPLAINERS[left[0]] if left else None
+    if result.attack is None:
+        method = ATTACKS[spec.attack]
+    return f"{method.title}: {job.note}" if method and job.note != method.title else job.note
 
 
 def _cancel(spec: CaseSpec) -> None:

@@ -12,6 +12,7 @@ from radar_core.params import Control, coerce, controls
 from radar_core.settings import ROOT, settings
 from radar_core.ui import link
 from radar_core.ui.compute import Upload, data_names, open_offered
+from radar_core.ui.panels import short
 
 if TYPE_CHECKING:
     from radar_core.case import CaseSpec, Target
@@ -126,7 +127,7 @@ def method(wanted: Wanted) -> None:
         )
         return
     attacks = {id: cast(Any, ATTACKS[id]).title for id in ATTACKS}
-    explainers = {id: cast(Any, EXPLAINERS[id]).title.split(" (")[0] for id in EXPLAINERS}
+    explainers = {id: short(cast(Any, EXPLAINERS[id]).title) for id in EXPLAINERS}
     wanted.said += [
         link.choose("model", list(models), "model called"),
         link.choose("attack", list(attacks), "attack called"),

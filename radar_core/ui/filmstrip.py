@@ -17,7 +17,7 @@ from radar_core.ui.compute import (
     reading_steps,
     thumbnail_steps,
 )
-from radar_core.ui.jobs import BACKGROUND, device_jobs, picture_jobs
+from radar_core.ui.jobs import BACKGROUND, Job, device_jobs, picture_jobs
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.viewer import component, pack
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from radar_core.data import DataSet
     from radar_core.types import Entry
 
-PER_PAGE, SIDE = 8, 96
+PER_PAGE, SIDE = 12, 96
 SHOW = {"any": "Any", "right": "Read right", "wrong": "Misread"}
 _mount = component("filmstrip")
 
@@ -44,14 +44,15 @@ def filmstrip(data: DataSet, current: str, model: str) -> list[str]:
         lambda: _strip(data, current, model),
         active=reading_active(name, model) or bool(thumbs and thumbs.active),
     )
-    left, right = st.columns([3, 2], vertical_alignment="bottom", gap="xsmall")
+    left, right = st.columns([5, 4], gap="xsmall")
     left.text_input(
         "Image",
         key="image",
-        help="An id, or a number from 0. Choosing above fills it in.",
+        placeholder="id or number",
+        label_visibility="collapsed",
         persist_state="session",
     )
-    with right.popover("Filter", icon=":material/filter_list:", width="stretch"):
+    with right.popover("Filter", width="stretch"):
         st.selectbox(
             "Class",
             classes,
@@ -113,7 +114,7 @@ def _shown(data: DataSet, readings: Readings | None) -> Sequence[Entry]:
     return chosen(data, st.session_state["class"], st.session_state["show"], readings)
 
 
-def _thumbnails(data: DataSet, current: str, readings: Readings | None):  # type: ignore[no-untyped-def]
+def _thumbnails(data: DataSet, current: str, readings: Readings | None) -> Job | None:
     _, entries = _page(_shown(data, readings), current)
     ids = [entry.id for entry in entries]
     if not ids:

@@ -156,7 +156,7 @@ class JobStore:
     def _release(self, owner: str, slot: str) -> None:
         key = self._slots.pop((owner, slot), None)
         job = self._jobs.get(key) if key else None
-        if job is None or key in (k for (o, _), k in self._slots.items() if o == owner):
+        if job is None or any(o == owner and k == key for (o, _), k in self._slots.items()):
             return
         job.owners.pop(owner, None)
         self._drop_unwanted(job)

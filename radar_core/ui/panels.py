@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 FOCUS = "topk_overlap"  # the metric a tile's caption names
 MOST_CLASSES = 12
-SCALE = (
-    "Both maps of an explanation share one scale: up to the 99.7th percentile of their |values|."
-)
+SCALE = "full colour: 99.7th percentile of |value|, common to both maps"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +42,24 @@ class CaseView:
         return len(self.blob) + sum(t.numel() * t.element_size() for t in tensors)
 
 
+def short(title: str) -> str:
+    """A method's title without what it adds in brackets."""
+    return title.partition(" (")[0]
+
+
 def metric_text(value: float, unit: str) -> str:
     """A metric for people; a share of something as a percentage."""
     if not math.isfinite(value):
         return "not defined"
-    return f"{value:.1%}".replace("%", " %") if unit.startswith("of ") else f"{value:.2f}"
+    text = f"{value:.1%}".replace("%", " %") if unit.startswith("of ") else f"{value:.2f}"
+    return text.replace("-", "−")
 
 
 def same_map(metric: Any) -> str:
     """What a metric gives for two equal maps, from its own bounds and direction."""
     best = metric.high if metric.direction == "higher" else metric.low
-    return f"{best:g} for equal maps, between {metric.low:g} and {metric.high:g}; {metric.source}"
+    bounds = f"between {metric.low:g} and {metric.high:g}".replace("-", "−")
+    return f"{best:g} for equal maps, {bounds}"
 
 
 def waiting(explainers: Sequence[tuple[str, str]], side: int = 224) -> bytes:
@@ -185,7 +190,7 @@ def _columns(result: CaseResult) -> list[dict[str, Any]]:
     ]
     running = attack is not None
     for id in result.spec.explainers:
-        title = EXPLAINERS[id].title
+        title = short(EXPLAINERS[id].title)
         explanation = result.explanations.get(id)
         if explanation is not None:
             columns.append(
@@ -236,7 +241,7 @@ def _strip(result: CaseResult) -> list[dict[str, str]]:
     if not result.spec.explainers:
         return cells
     headline = result.spec.explainers[0]
-    title = EXPLAINERS[headline].title.split(" (")[0]
+    title = short(EXPLAINERS[headline].title)
     done = dict(scored(result, headline)) if headline in result.scores else {}
     for name in METRICS:
         metric: Any = METRICS[name]
