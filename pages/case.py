@@ -7,6 +7,7 @@ from radar_core.ui.case_body import NOT_A_DEVICE, body, header
 from radar_core.ui.controls import Wanted, method, source
 from radar_core.ui.filmstrip import filmstrip
 from radar_core.ui.polling import polled
+from radar_core.ui.text import plain, sentence
 
 st.set_page_config(page_title="Case · RADAR")
 link.read()
@@ -26,7 +27,7 @@ if not warmth.ready.is_set():
     polled(starting, active=True)
     st.stop()
 if warmth.error:
-    st.error(warmth.error, icon=":material/error:")
+    st.error(plain(sentence(warmth.error)), icon=":material/error:")
 
 wanted = Wanted()
 with st.sidebar:
@@ -37,8 +38,8 @@ with st.sidebar:
     method(wanted)
 
 header(wanted)
-for sentence in filter(None, wanted.said):
-    st.warning(sentence, icon=":material/link_off:")
+for said in filter(None, wanted.said):
+    st.warning(plain(sentence(said)), icon=":material/link_off:")
 if st.session_state["data"] == "upload" and wanted.upload is None:
     st.info(
         "Choose an image in the sidebar: PNG, JPEG, TIFF, BMP or WebP. It stays in memory, is "

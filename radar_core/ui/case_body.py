@@ -13,7 +13,7 @@ from radar_core.ui.controls import Wanted
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.panels import CaseView, metric_text, same_map, short, waiting
 from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import plain
+from radar_core.ui.text import plain, sentence
 from radar_core.ui.viewer import viewer
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def header(wanted: Wanted) -> None:
 
 def body(wanted: Wanted) -> None:
     """The case asked for; where it cannot be, why, and the last picture there was."""
-    for sentence in wanted.errors:
-        st.error(sentence, icon=":material/error:")
+    for error in wanted.errors:
+        st.error(plain(sentence(error)), icon=":material/error:")
     spec = wanted.spec
     if spec is None:
         device_jobs().release(visitor(), "case")
@@ -80,6 +80,8 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
         st.session_state[_SHOWN] = job.value
     shown = cast(CaseView | None, st.session_state.get(_SHOWN))
     view = shown if shown is not None and shown.result.spec == spec else None
+    if job is not None and job.state == "failed":
+        st.error(plain(sentence(job.error)), icon=":material/error:")
     _status(job, spec, view)
     if view is None:
         columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
@@ -102,7 +104,7 @@ def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:
             st.markdown(":gray[Cancelled.]", width="content")
             st.button("Compute again", key="again", type="tertiary", on_click=_again, args=(spec,))
         elif job.state == "failed":
-            st.markdown(f":orange[{plain(job.error)}]")
+            st.markdown(":gray[This case could not be computed.]", width="content")
             st.button("Try again", key="again", type="tertiary", on_click=_again, args=(spec,))
         elif job.active:
             st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(_doing(job, spec))}")

@@ -192,7 +192,7 @@ def method(wanted: Wanted) -> None:
     try:
         check_spec(spec)
     except RadarError as error:
-        wanted.errors.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        wanted.errors.append(str(error))
     else:
         wanted.spec = spec
 

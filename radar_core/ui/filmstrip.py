@@ -19,6 +19,7 @@ from radar_core.ui.compute import (
 )
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs, picture_jobs
 from radar_core.ui.polling import polled, visitor
+from radar_core.ui.text import plain
 from radar_core.ui.viewer import component, pack
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from radar_core.types import Entry
 
 PER_PAGE, SIDE = 12, 96
+MOST_PROBLEMS = 20
 SHOW = {"any": "Any", "right": "Read right", "wrong": "Misread"}
 _mount = component("filmstrip")
 
@@ -71,6 +73,11 @@ def filmstrip(data: DataSet, current: str, model: str) -> list[str]:
             help="What the model reads without an attack. The set is read in the background.",
             persist_state="session",
         )
+        st.caption(plain(data.found))
+        if data.problems:
+            st.caption(f"Skipped: {len(data.problems):,}")
+            for problem in data.problems[:MOST_PROBLEMS]:
+                st.caption(f"{plain(problem.name)}: {plain(problem.why)}")
     return said
 
 

@@ -190,7 +190,7 @@ def test_of_many_classes_the_likeliest_are_shown(done: CaseResult) -> None:
     many = reading(**{f"c{i:02d}": (i + 1) / 820 for i in range(40)})
     header, _ = unpack(case_view(replace(done, clean_reading=many, attack=None)).blob)
     assert header["bars"]["title"] == "The 12 likeliest"
-    assert [r["label"] for r in header["bars"]["rows"]][0] == "c39"
+    assert header["bars"]["rows"][0]["label"] == "c39"
 
 
 def test_the_weight_counts_tensors_and_blob(done: CaseResult) -> None:
@@ -227,6 +227,4 @@ def test_png_keeps_every_level() -> None:
 
 
 def test_a_name_means_nothing_to_markdown() -> None:
-    assert plain("a_b [x](http://y) :red[z]\n# t") == (
-        r"a\_b \[x\]\(http\:\/\/y\) \:red\[z\] \# t"
-    )
+    assert plain("a_b [x](http://y) :red[z]\n# t") == (r"a\_b \[x\]\(http\:\/\/y\) \:red\[z\] \# t")

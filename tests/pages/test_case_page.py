@@ -1,0 +1,236 @@
+"""The case page as a visitor's script run: controls, links, uploads, errors."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from radar_core.settings import settings
+
+Open = Callable[..., AppTest]
+QUICK = {"model": "toy", "attack": "fgsm", "explain": "gradcam"}
+
+
+def finished(at: AppTest) -> AppTest:
+    """The page once the case has been computed."""
+    for _ in range(200):
+        assert not at.exception
+        if any("Computed in" in m.value for m in at.markdown):
+            return at
+        time.sleep(0.1)
+        at.run()
+    pytest.fail(f"never finished: {[m.value for m in at.markdown]} {[e.value for e in at.error]}")
+
+
+def address(at: AppTest) -> dict[str, str]:
+    """What stands in the address."""
+    return {k: v if isinstance(v, str) else v[0] for k, v in dict(at.query_params).items()}
+
+
+def value(at: AppTest, row: str) -> str:
+    """A cell of the details."""
+    for table in at.table:
+        if row in table.value.index:
+            return str(table.value.loc[row].iloc[0])
+    pytest.fail(f"no row {row!r}")
+
+
+def png(width: int = 80, height: int = 64) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (180, 120, 90)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_case_is_computed_and_told(app: Open) -> None:
+    at = finished(app("case", **QUICK, eps="8/255"))
+    badges = " ".join(m.value for m in at.markdown)
+    assert "Synthetic" in badges
+    assert "not a medical device" in badges
+    assert "true label" in badges
+    assert value(at, "L∞ reached").endswith("= 8/255")
+    assert at.table[0].value.loc[0, "Explainer"] == "Grad-CAM"
+    assert "--attack fgsm --eps 8/255 --explain gradcam" in at.code[0].value
+
+
+def test_a_link_gives_the_same_numbers_again(app: Open) -> None:
+    query = {**QUICK, "attack": "pgd", "pgd.steps": "3", "seed": "7", "image": "5", "eps": "2/255"}
+    first = finished(app("case", **query))
+    link = address(first)
+    assert link["image"] == "phantom-test-0005"
+    assert link["pgd.steps"] == "3"
+    second = finished(app("case", **link))
+    assert value(first, "attacked (sha256)") == value(second, "attacked (sha256)")
+    assert first.table[0].value.equals(second.table[0].value)
+
+
+def test_every_control_is_in_the_address(app: Open) -> None:
+    at = app("case", **QUICK)
+    at.selectbox(key="eps").set_value("2/255").run()
+    at.selectbox(key="target").set_value("label").run()
+    at.number_input(key="seed").set_value(3).run()
+    at.selectbox(key="class").set_value("mel").run()
+    at.text_input(key="image").set_value("11").run()
+    at.get("segmented_control")[1].set_value("pgd").run()
+    at.number_input(key="pgd.steps").set_value(4).run()
+    assert not at.exception
+    assert address(at) == {
+        "model": "toy",
+        "explain": "gradcam",
+        "eps": "2/255",
+        "target": "label",
+        "seed": "3",
+        "class": "mel",
+        "image": "phantom-test-0011",
+        "pgd.steps": "4",
+    }
+
+
+@pytest.mark.parametrize("eps", ["abc", "-1", "5", "normalised:9", "4/0", ""])
+def test_an_epsilon_that_cannot_be_is_one_sentence_and_the_picture_stays(
+    app: Open, eps: str
+) -> None:
+    at = finished(app("case", **QUICK))
+    at.query_params["eps"] = eps  # AppTest cannot type what is not in the list
+    at.run()
+    assert not at.exception
+    assert len(at.error) == 1
+    assert "ε" in at.error[0].value
+    assert any("last case" in c.value for c in at.caption)
+    at.selectbox(key="eps").select("1/255").run()
+    assert not finished(at).error
+
+
+@pytest.mark.parametrize("eps", ["0.0157", "normalised:0.01", "4/255", "0"])
+def test_an_epsilon_may_be_written_as_people_write_it(app: Open, eps: str) -> None:
+    at = finished(app("case", **QUICK, eps=eps))
+    assert not at.error
+    assert f"--eps {eps}" in at.code[0].value
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "says"),
+    [
+        ("data", "/etc", "no data set called"),
+        ("model", "../../etc/passwd", "no model called"),
+        ("attack", "nuke", "no attack called"),
+        ("explain", "tea,leaves", "no explainer called"),
+        ("target", "moon", "no choice of class"),
+        ("class", "<script>", "no class called"),
+        ("show", "x", "no filter called"),
+        ("seed", "-4", "seed in the link"),
+        ("seed", "9999999999999", "seed in the link"),
+        ("fgsm.steps", "3", ""),
+        ("pgd.steps", "many", "number"),
+        ("unheard", "of", ""),
+    ],
+)
+def test_what_a_link_cannot_have_falls_back_in_one_sentence(
+    app: Open, key: str, given: str, says: str
+) -> None:
+    at = app("case", **{**QUICK, "attack": "pgd", key: given})
+    assert not at.exception
+    assert not at.error
+    assert [w.value for w in at.warning if says] == [w.value for w in at.warning]
+    assert (says in at.warning[0].value) if says else not at.warning
+
+
+def test_an_image_that_is_not_there_is_one_sentence(app: Open) -> None:
+    at = app("case", **QUICK, image="nobody")
+    assert not at.exception
+    assert "no image" in at.error[0].value
+    at.text_input(key="image").set_value("2").run()
+    assert not finished(at).error
+
+
+def test_controls_outlive_a_visit_to_another_page(app: Open) -> None:
+    at = app("case", **QUICK, eps="3/255", seed="5")
+    root = Path(__file__).resolve().parents[2]
+    at.switch_page(str(root / "pages" / "methods.py")).run()
+    at.query_params.clear()
+    at.switch_page(str(root / "pages" / "case.py")).run()
+    assert at.selectbox(key="eps").value == "3/255"
+    assert at.selectbox(key="model").value == "toy"
+    assert at.number_input(key="seed").value == 5
+
+
+def test_cancelling_stops_and_can_be_undone(app: Open) -> None:
+    at = app("case", **{**QUICK, "attack": "pgd", "pgd.steps": "900", "seed": "1"})
+    at.button(key="cancel").click().run()
+    assert any("Cancelled" in m.value for m in at.markdown)
+    at.run()
+    assert any("Cancelled" in m.value for m in at.markdown)
+    at.button(key="again").click().run()
+    assert at.button(key="cancel")
+    at.button(key="cancel").click().run()
+
+
+def test_an_upload_is_read_and_stays_out_of_the_link(app: Open) -> None:
+    at = app("case", **QUICK, data="upload")
+    assert "stays in memory" in at.info[0].value.lower()
+    at.file_uploader(key="file").upload("lesion_1.png", png(), "image/png").run()
+    at = finished(at)
+    assert any(r"lesion\_1" in s.value for s in at.subheader)
+    other = app("case", **address(at))
+    assert "choose the file again" in other.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.png", b"", "empty"),
+        ("a.png", b"<svg onload=alert(1)>", "not a PNG"),
+        ("a.png", png()[:60], "damaged"),
+        ("<script>alert(1)</script>.png", b"GIF89a", "not a PNG"),
+        ("tiny.png", png(4, 4), "at least"),
+    ],
+)
+def test_a_bad_upload_is_one_sentence_and_the_session_goes_on(
+    app: Open, name: str, content: bytes, says: str
+) -> None:
+    at = app("case", **QUICK, data="upload")
+    at.file_uploader(key="file").upload(name, content, "image/png").run()
+    for _ in range(100):
+        if at.error:
+            break
+        time.sleep(0.05)
+        at.run()
+    assert not at.exception
+    assert [says in e.value for e in at.error] == [True]
+    at.file_uploader(key="file").upload("good.png", png(), "image/png").run()
+    assert not finished(at).error
+
+
+def test_a_folder_of_this_installation_is_offered_and_no_other(
+    app: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for label in ("nv", "mel"):
+        (tmp_path / label).mkdir()
+        for i in range(2):
+            Image.new("RGB", (40, 50), (200, 60 * i, 90)).save(tmp_path / label / f"{label}{i}.png")
+    (tmp_path / "nv" / "zz.png").write_bytes(b"no image")
+    monkeypatch.setenv("RADAR_DATA", str(tmp_path))
+    settings.cache_clear()
+    at = finished(app("case", **QUICK, data=str(tmp_path)))
+    assert at.selectbox(key="data").value == str(tmp_path)
+    assert at.selectbox(key="class").options == ["All classes", "mel", "nv"]
+    assert not any("Synthetic" in m.value for m in at.markdown)
+    assert any("synthetic images only" in i.value for i in at.info)
+
+
+def test_the_filter_says_how_many_are_read(app: Open) -> None:
+    at = app("case", **QUICK, show="wrong")
+    for _ in range(100):
+        said = [c.value for c in at.caption if "images read" in c.value]
+        if said and not said[0].startswith("0 "):
+            break
+        time.sleep(0.1)
+        at.run()
+    assert "of 1,400 images read, reading on" in said[0]
+    at.get("segmented_control")[0].set_value("any").run()
+    assert not [c for c in at.caption if "images read" in c.value]
