@@ -36,8 +36,8 @@ class Recipe:
     temperature fitted on the validation split (Guo et al. 2017), folded into the last layer.
     """
 
-    epochs: int = field_range(6, 1, 500, title="Epochs", help="At the full input size")
-    small_epochs: int = field_range(12, 0, 500, title="Epochs on smaller images, before")
+    epochs: int = field_range(12, 1, 500, title="Epochs", help="At the full input size")
+    small_epochs: int = field_range(16, 0, 500, title="Epochs on smaller images, before")
     small_side: int = field_range(128, 32, 512, title="Side of the smaller images", unit="px")
     batch: int = field_range(32, 4, 512, title="Batch size")
     rate: float = field_range(2e-3, 1e-6, 1.0, title="Peak learning rate")
@@ -234,7 +234,7 @@ def fit_temperature(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> 
         return loss
 
     optimiser.step(closure)
-    return float(log_t.exp())
+    return float(log_t.detach().exp())
 
 
 def measure(model: Classifier, data: DataSet, progress: Progress | None = None) -> dict[str, Any]:

@@ -43,7 +43,7 @@ AMBIGUITY: Mapping[str, Ambiguity] = {
 # own structures and the borrowed ones equally strongly, and below that it passes for the other
 # class: raise the lower bound of ATYPICAL to make mistakes rarer.
 TYPICAL: tuple[float, float] = (0.80, 1.00)
-ATYPICAL: tuple[float, float] = (0.25, 0.78)
+ATYPICAL: tuple[float, float] = (0.42, 0.80)
 # Strength of a case's own structures at typicality 0 (they have full strength at 1), and of the
 # borrowed ones at typicality 0 (they vanish at 1).
 OWN_AT_ZERO = 0.38
