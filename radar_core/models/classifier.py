@@ -103,6 +103,7 @@ class Classifier(nn.Module):
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
         """Logits of images in [0, 1]; counted by an open meter."""
+        logits: Tensor
         normalised = (images - self.mean) / self.std
         if images.device.type != "mps":
             normalised = normalised.contiguous(memory_format=torch.channels_last)
