@@ -22,7 +22,7 @@ class Part:
 
 
 def percent(probability: float) -> str:
-    """A probability for people: whole percents, and never 100 % or 0 % unless it is."""
+    """A share for people: whole percents, and never 100 % or 0 % unless it is."""
     if 0.995 <= probability < 1:
         return "> 99 %"
     if 0 < probability < 0.005:
@@ -30,9 +30,14 @@ def percent(probability: float) -> str:
     return f"{probability:.0%}".replace("%", " %")
 
 
+def certainty(probability: float) -> str:
+    """A model's probability: rounding in float32 does not make it certain."""
+    return percent(min(max(probability, 1e-9), 1 - 1e-9))
+
+
 def named(reading: Reading) -> str:
     """A reading as a sentence names it."""
-    return f"{reading.label} {percent(reading.probability)}"
+    return f"{reading.label} {certainty(reading.probability)}"
 
 
 def verdict(result: CaseResult) -> tuple[Part, ...]:

@@ -8,7 +8,7 @@ from radar_core.case import CaseResult, CaseSpec
 from radar_core.data.base import make_case
 from radar_core.runtime import Passes
 from radar_core.types import AttackResult, Explanation, Reading
-from radar_core.verdict import percent, sentence
+from radar_core.verdict import certainty, percent, sentence
 
 PIXELS = torch.zeros((8, 8, 3), dtype=torch.uint8).numpy()
 
@@ -99,3 +99,8 @@ def test_percent_never_rounds_to_certainty():
     assert percent(1.0) == "100 %"
     assert percent(0.0) == "0 %"
     assert percent(0.504) == "50 %"
+
+
+def test_a_model_is_never_certain():
+    assert certainty(1.0) == "> 99 %"
+    assert certainty(0.0) == "< 1 %"

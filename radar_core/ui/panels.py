@@ -14,7 +14,7 @@ from radar_core.epsilon import parse_epsilon
 from radar_core.pictures import common_scale, difference, to_pixels
 from radar_core.ui.contour import outline
 from radar_core.ui.viewer import pack, png
-from radar_core.verdict import named, percent, verdict
+from radar_core.verdict import certainty, named, percent, verdict
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult
@@ -228,15 +228,15 @@ def _strip(result: CaseResult) -> list[dict[str, str]]:
 
     first = result.clean_reading
     now = result.attack.readings_attacked[0] if result.attack else None
-    was = percent(first.probability)
+    was = certainty(first.probability)
     cells = [
         {
             "title": f"P({first.label})",
-            "value": percent(now.probabilities[first.label]) if now else was,
+            "value": certainty(now.probabilities[first.label]) if now else was,
             "note": f"was {was}" if now else "clean",
         },
         {"title": "Reads now", "value": now.label if now else "…", "note": ""}
-        | ({"note": percent(now.probability)} if now else {}),
+        | ({"note": certainty(now.probability)} if now else {}),
     ]
     if not result.spec.explainers:
         return cells
@@ -268,8 +268,8 @@ def _bars(result: CaseResult) -> dict[str, Any]:
         "rows": [
             {
                 "label": name,
-                "clean": [clean[name], percent(clean[name])],
-                "attacked": [attacked[name], percent(attacked[name])] if attacked else None,
+                "clean": [clean[name], certainty(clean[name])],
+                "attacked": [attacked[name], certainty(attacked[name])] if attacked else None,
                 "mark": "true label" if name == result.case.label else "",
             }
             for name in names
