@@ -262,7 +262,7 @@ def prepared(model: Classifier, images: Images) -> Float[Tensor, "n 3 s s"]:
         BadImage: not float images with three channels and finite values in [0, 1], or none.
     """
     given = [images] if isinstance(images, Tensor) else list(images)
-    for image in given:
+    for image in (i.detach() if isinstance(i, Tensor) else i for i in given):
         if not isinstance(image, Tensor):
             raise BadImage(
                 f"an image is a float tensor (3, height, width), not a {type(image).__name__}"

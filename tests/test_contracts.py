@@ -12,6 +12,7 @@ from torch import Tensor
 
 import radar_core as radar
 from radar_core.attacks import ATTACKS
+from radar_core.epsilon import parse_epsilon
 from radar_core.errors import BadParameter, Cancelled
 from radar_core.explainers import EXPLAINERS
 from radar_core.metrics import METRICS
@@ -70,7 +71,7 @@ def test_declares_itself(registry: Any, name: str):
 def test_attack_stays_within_radius_and_range(name: str, eps: str):
     model, images = toys.conv(), toys.images()
     result = attack(model, images, name, eps)
-    radii = radar.epsilon.parse_epsilon(eps).radii(model.std.flatten().tolist())
+    radii = parse_epsilon(eps).radii
     assert result.images.dtype == torch.float32
     assert result.images.shape == images.shape
     assert float(result.images.min()) >= 0
@@ -391,6 +392,13 @@ def test_metric_keeps_its_bounds_and_is_symmetric(name: str, first: str):
 def test_metric_of_a_map_with_itself_is_the_best(name: str, which: str):
     value = radar.compare(maps()[which], maps()[which], [name])[name]
     assert value == best(METRICS[name])
+
+
+@each_metric
+@pytest.mark.parametrize("flat", ["zero", "constant"])
+def test_metric_of_a_map_without_structure_is_not_the_best(name: str, flat: str):
+    for other in ("signed noise", "positive", "mostly zero", "one pixel"):
+        assert radar.compare(maps()[other], maps()[flat], [name])[name] != best(METRICS[name])
 
 
 @each_metric

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import threading
 from collections.abc import Iterator
 
@@ -134,13 +133,12 @@ def images(count: int = 4, seed: int = 1, side: int = SIDE) -> Tensor:
 
 
 def global_random_state() -> tuple[object, ...]:
-    """The state of every global random generator, to be compared."""
+    """The state of torch's and NumPy's global generators, to be compared.
+
+    Python's own is left out: the checker of shapes draws from it while tests run.
+    """
     name, keys, *rest = np.random.get_state()
-    return (
-        tuple(torch.get_rng_state().tolist()),
-        (name, tuple(keys.tolist()), *rest),
-        random.getstate(),
-    )
+    return tuple(torch.get_rng_state().tolist()), (name, tuple(keys.tolist()), *rest)
 
 
 def module_state(module: nn.Module) -> dict[str, object]:

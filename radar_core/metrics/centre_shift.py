@@ -38,7 +38,7 @@ class CentreShift:
         height, width = first.shape
         diagonal = math.hypot(height - 1, width - 1) or 1.0
         shift = centre_of_mass(first) - centre_of_mass(second)
-        return min(1.0, float(shift.norm()) / diagonal)
+        return float((shift.norm() / diagonal).clamp(max=1))
 
 
 def centre_of_mass(values: Float64[Tensor, "h w"]) -> Float64[Tensor, " 2"]:

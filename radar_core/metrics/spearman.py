@@ -36,7 +36,7 @@ class Spearman:
         if torch.equal(first, second):
             return 1.0
         one, other = _centred_ranks(first), _centred_ranks(second)
-        return max(-1.0, min(1.0, float((one @ other) / (one.norm() * other.norm()))))
+        return float(((one @ other) / (one.norm() * other.norm())).clamp(-1, 1))
 
 
 def _centred_ranks(values: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float64
 from skimage.metrics import structural_similarity
@@ -50,4 +51,4 @@ class Ssim:
             use_sample_covariance=False,
             data_range=float(both.max() - both.min()),
         )
-        return max(-1.0, min(1.0, float(value)))
+        return float(np.clip(value, -1, 1))

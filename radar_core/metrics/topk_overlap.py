@@ -47,4 +47,4 @@ def membership(values: Float64[Tensor, "*shape"], share: float) -> Float64[Tenso
     wanted = max(1, round(share * magnitude.numel()))
     threshold = magnitude.flatten().topk(wanted).values[-1]
     above, tied = magnitude > threshold, magnitude == threshold
-    return above.double() + tied.double() * ((wanted - above.sum()) / tied.sum())
+    return above.double() + tied.double() * (wanted - above.sum()).double() / tied.sum()
