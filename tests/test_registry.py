@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +30,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[Any]:
         "    order = 1\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    import toymethods
-
-    toys: Registry[Any] = toymethods.TOYS
+    toys: Registry[Any] = importlib.import_module("toymethods").TOYS
 
     @toys.register("spin")
     @dataclass(frozen=True)
