@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 PERCENTILE = 99.7
 
 
-def common_scale(*maps: NDArray[np.float32]) -> float:
-    """The value shown at full colour: the 99.7th percentile of |map| over all maps of a column."""
-    values = np.abs(np.concatenate([np.ravel(m) for m in maps]))
-    values = values[np.isfinite(values)]
-    top = float(np.percentile(values, PERCENTILE)) if values.size else 0.0
-    return top or float(values.max(initial=0.0)) or 1.0
+def own_scale(values: NDArray[np.float32]) -> float:
+    """The value shown at full colour: the 99.7th percentile of a map's own |value|.
+
+    Each map has its own, as its focus is what is compared; the raw values keep their size.
+    """
+    finite = np.abs(values[np.isfinite(values)])
+    top = float(np.percentile(finite, PERCENTILE)) if finite.size else 0.0
+    return top or float(finite.max(initial=0.0)) or 1.0
 
 
 def to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -43,18 +45,17 @@ def difference(
 def overlay(
     image: NDArray[np.float32],
     values: NDArray[np.float32],
-    scale: float,
     *,
     signed: bool,
     opacity: float = 0.6,
 ) -> NDArray[np.uint8]:
-    """A map over its image: magma, or red-white-blue about zero for a signed map.
+    """A map, scaled to ±1, over its image: magma; purple to orange about zero where signed.
 
     Weak values stay transparent, so that the lesion remains visible.
     """
     from matplotlib import colormaps
 
-    strength = np.clip(np.nan_to_num(values) / scale, -1, 1)
+    strength = np.clip(np.nan_to_num(values), -1, 1)
     coordinate = (strength + 1) / 2 if signed else np.abs(strength)
     colours = np.asarray(colormaps["PuOr_r" if signed else "magma"](coordinate))[..., :3]
     alpha = opacity * np.clip((np.abs(strength) - 0.1) / 0.35, 0, 1)[..., None]
@@ -79,12 +80,12 @@ def write_case(result: CaseResult, folder: Path) -> None:
     arrays = {"clean": clean, "attacked": attacked}
     for id, explanation in result.explanations.items():
         maps = explanation.maps.cpu().numpy()
-        scale = common_scale(maps)
         arrays[id] = maps
+        maps = np.stack([values / own_scale(values) for values in maps])
         for i, (row, image) in enumerate((("clean", clean), ("attacked", attacked))):
-            pictures[f"{id}-{row}"] = overlay(image, maps[i], scale, signed=explanation.signed)
+            pictures[f"{id}-{row}"] = overlay(image, maps[i], signed=explanation.signed)
         pictures[f"{id}-difference"] = overlay(
-            np.full_like(clean, 0.06), maps[1] - maps[0], scale, signed=True, opacity=1.0
+            np.full_like(clean, 0.06), maps[1] - maps[0], signed=True, opacity=1.0
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from radar_core.data.synthetic import PhantomData
 from radar_core.errors import BadParameter, Cancelled, NoSuchCase, UnknownMethod
 from radar_core.models.classifier import Classifier
 from radar_core.models.zoo import build
-from radar_core.pictures import common_scale, difference, write_case
+from radar_core.pictures import difference, own_scale, write_case
 from radar_core.runtime import Progress
 
 QUICK = CaseSpec(image="3", attack="fgsm", explainers=("gradcam",), seed=5)
@@ -153,11 +153,10 @@ def test_pictures_are_lossless_and_the_difference_is_signed(data, model, tmp_pat
     assert (difference(clean, clean, 2 / 255) == 128).all()
 
 
-def test_common_scale_has_an_answer_for_empty_maps():
-    zero = np.zeros((4, 4), np.float32)
-    assert common_scale(zero, zero) == 1.0
-    assert common_scale(np.full((4, 4), np.nan, np.float32)) == 1.0
-    assert common_scale(zero, -2 * np.ones((4, 4), np.float32)) == 2.0
+def test_a_scale_has_an_answer_for_empty_maps():
+    assert own_scale(np.zeros((4, 4), np.float32)) == 1.0
+    assert own_scale(np.full((4, 4), np.nan, np.float32)) == 1.0
+    assert own_scale(np.full((4, 4), -2, np.float32)) == 2.0
 
 
 def test_torch_state_is_untouched(data, model):

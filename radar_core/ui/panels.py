@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radar_core.epsilon import parse_epsilon
-from radar_core.pictures import common_scale, difference, to_pixels
+from radar_core.pictures import difference, own_scale, to_pixels
 from radar_core.ui.contour import outline
 from radar_core.ui.viewer import pack, png
 from radar_core.verdict import certainty, named, percent, verdict
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FOCUS = "topk_overlap"  # the metric a tile's caption names
 MOST_CLASSES = 12
-SCALE = "full colour: 99.7th percentile of |value|, common to both maps"
+SCALE = "full colour: each map's own 99.7th percentile of |value|"
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,10 +278,9 @@ def _bars(result: CaseResult) -> dict[str, Any]:
 
 
 def _encode(explanation: Explanation) -> tuple[bytes, bytes]:
-    """Both maps on one scale as 8-bit pictures; 128 is zero where the method is signed."""
+    """Both maps, each on its own scale, as 8-bit pictures; 128 is zero where signed."""
     maps = np.nan_to_num(explanation.maps.cpu().numpy())
-    scale = common_scale(maps[0], maps[1])
-    first, second = (_levels(m / scale, explanation.signed) for m in maps[:2])
+    first, second = (_levels(m / own_scale(m), explanation.signed) for m in maps[:2])
     return png(first), png(second)
 
 

@@ -1,4 +1,4 @@
-"""The blob the viewer is given: lossless pictures, one scale, states, captions, numbers."""
+"""The blob the viewer is given: lossless pictures, scales, states, captions, numbers."""
 
 from __future__ import annotations
 
@@ -130,17 +130,20 @@ def test_the_difference_is_signed_and_fills_the_range_at_the_distance_reached(
     assert header["captions"]["difference-image"][0] == "×31.9"
 
 
-def test_both_maps_of_an_explanation_share_one_scale(done: CaseResult) -> None:
-    maps = torch.stack([torch.full((SIDE, SIDE), 1.0), torch.full((SIDE, SIDE), 0.25)])
-    signed = torch.stack([torch.full((SIDE, SIDE), -2.0), torch.full((SIDE, SIDE), 1.0)])
+def test_each_map_of_an_explanation_has_its_own_scale(done: CaseResult) -> None:
+    ramp = torch.linspace(0, 1, SIDE * SIDE).view(SIDE, SIDE)
+    maps = torch.stack([ramp, 0.25 * ramp])
+    signed = torch.stack([torch.full((SIDE, SIDE), -2.0), ramp])
     explanations = {
         "gradcam": explanation("gradcam", maps, signed=False),
         "shap": explanation("shap", signed, signed=True),
     }
     _, pictures = unpack(case_view(replace(done, explanations=explanations)).blob)
-    levels = {name: int(pixels(raw)[0, 0].max()) for name, raw in pictures.items()}
-    assert (levels["clean-gradcam"], levels["attacked-gradcam"]) == (255, 64)
-    assert (levels["clean-shap"], levels["attacked-shap"]) == (1, 192)
+    shown = {name: pixels(raw) for name, raw in pictures.items()}
+    assert np.array_equal(shown["clean-gradcam"], shown["attacked-gradcam"])
+    assert (shown["clean-gradcam"].min(), shown["clean-gradcam"].max()) == (0, 255)
+    assert set(shown["clean-shap"].ravel().tolist()) == {1}
+    assert (shown["attacked-shap"].min(), shown["attacked-shap"].max()) == (128, 255)
 
 
 def test_a_map_of_zeros_is_shown_as_zero(done: CaseResult) -> None:
