@@ -37,7 +37,7 @@ st.image(
     alt="A clean lesion is read correctly and its explanation lies on the lesion. After a hardly "
     "visible perturbation the reading is another one and the explanation has moved away.",
 )
-if st.button("Open a case", type="primary", icon=":material/arrow_forward:"):
+if st.button("**Open a case**", icon=":material/arrow_forward:"):
     st.switch_page(ROOT / "pages" / "case.py")
 for column, (who, (icon, text)) in zip(st.columns(3, gap="medium"), FOR.items(), strict=True):
     column.markdown(f"##### {icon} {who}")

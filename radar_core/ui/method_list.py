@@ -30,7 +30,7 @@ def method_list() -> None:
             with text:
                 st.markdown(f"{plain(method['about'])}  \n:small[:gray[{plain(method['source'])}]]")
                 if registry is METRICS:
-                    st.caption(plain(same_map(METRICS[method["id"]])))
+                    st.markdown(f":small[{plain(same_map(METRICS[method['id']]))}]")
                 if method["parameters"]:
                     st.table(_parameters(method["parameters"]), border="horizontal")
     st.subheader("Models", anchor=False, divider="gray")

@@ -6,27 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
-from radar_core.data.phantom import CLASSES
-from radar_core.models import Classifier, save_model
-from radar_core.models.zoo import build
 from radar_core.settings import settings
 from radar_core.ui import warm
+from tests.pages.toy import write_toy_model
 
 ROOT = Path(__file__).resolve().parents[2]
-SIDE = 64
-
-
-def write_toy_model(folder: Path, name: str = "toy") -> None:
-    """A seeded, untrained network of the zoo: quick, and deterministic."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = build("mobilenet_v3_small", len(CLASSES))
-    model = Classifier(module.eval(), CLASSES, cam_layer="features", input_size=SIDE, name=name)
-    card = {"architecture": "mobilenet_v3_small", "title": "Toy", "trained_on": "phantom"}
-    save_model(model, folder / f"{name}.safetensors", card)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,150 @@
+"""One real server for the whole run, and a real browser."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pages.toy import write_toy_model
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+
+
+@dataclass
+class Server:
+    """A running dashboard: its address, the folder of its model, its process."""
+
+    url: str
+    models: Path
+    pid: int
+    started: float
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The dashboard on a free port, in its own process group; its log is shown on failure."""
+    models = tmp_path_factory.mktemp("models")
+    write_toy_model(models)
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = {**os.environ, "RADAR_MODELS": str(models), "RADAR_DATA": ""}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
+    started = time.monotonic()
+    try:
+        while not healthy(url):
+            if process.poll() is not None or time.monotonic() - started > START_SECONDS:
+                pytest.fail("the server did not start:\n" + log.read_text())
+            time.sleep(0.05)
+        yield Server(url, models, process.pid, time.monotonic())
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def healthy(url: str) -> bool:
+    """Whether a server answers."""
+    with contextlib.suppress(OSError):
+        answer: int = urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).status
+        return answer == 200
+    return False
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One chromium for the whole run."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--headless", "--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"],
+        )
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Visit:
+    """A page and what it asked for and complained about."""
+
+    page: Any
+    external: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def finished(self, address: str = "") -> Any:
+        """The page once the case is computed and Streamlit rests."""
+        if address:
+            self.page.goto(address)
+        self.page.locator(".root[data-stage=done]:not(.stale)[data-ready='1']").wait_for(
+            timeout=60_000
+        )
+        self.rests()
+        return self.page
+
+    def rests(self) -> None:
+        """Wait until no script runs."""
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+@pytest.fixture
+def visit(browser: Any, server: Server) -> Iterator[Callable[..., Visit]]:
+    """Open a visit; at its end nothing may have left the machine or gone wrong in the page."""
+    contexts, visits = [], []
+
+    def begin(width: int = 1440, height: int = 900, scheme: str = "light") -> Visit:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            locale="en-GB",
+            base_url=server.url,
+        )
+        contexts.append(context)
+        opened = Visit(context.new_page())
+        own = (server.url, "data:", "blob:", server.url.replace("http", "ws"))
+        opened.page.on(
+            "request",
+            lambda r: None if r.url.startswith(own) else opened.external.append(r.url),
+        )
+        opened.page.on("pageerror", lambda e: opened.errors.append(str(e)))
+        opened.page.on("console", lambda m: opened.errors.append(m.text) if _bad(m) else None)
+        visits.append(opened)
+        return opened
+
+    yield begin
+    for context in contexts:
+        context.close()
+    assert [v.external for v in visits if v.external] == []
+    assert [v.errors for v in visits if v.errors] == []
+
+
+def _bad(message: Any) -> bool:
+    """An error in the console, other than Streamlit's search for its own base path."""
+    probes = ("/_stcore/health", "/_stcore/host-config")
+    return message.type == "error" and not message.location.get("url", "").endswith(probes)

@@ -1,0 +1,289 @@
+"""The dashboard in a real browser: main path, pixels, links, phone, dark, accessibility."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from radar_core.case import CaseResult, CaseSpec, run_case
+from radar_core.data import open_data
+from radar_core.models import load_model
+from radar_core.pictures import difference, to_pixels
+from tests.browser.conftest import Server, Visit
+
+pytestmark = pytest.mark.browser
+Begin = Callable[..., Visit]
+CASE = "/case?model=toy&attack=pgd&pgd.steps=3&eps=4%2F255&explain=gradcam,shap"
+AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def canvas(page: Any, tile: str) -> np.ndarray:
+    """The pixels of a tile (h, w, 3), read back from the screen's canvas."""
+    values = page.locator(f"canvas[data-tile={tile}]").evaluate(
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+    )
+    return np.array(values, dtype=np.uint8).reshape(64, 64, 4)[..., :3]
+
+
+def sideways(page: Any) -> int:
+    """Pixels that the page can be scrolled sideways."""
+    return int(page.locator("[data-testid=stMain]").evaluate("m => m.scrollWidth - m.clientWidth"))
+
+
+@pytest.fixture(scope="module")
+def expected(server: Server) -> CaseResult:
+    """The same case, computed here through the library."""
+    spec = CaseSpec(
+        image="phantom-test-0000",
+        model=str(server.models / "toy.safetensors"),
+        attack_parameters=(("steps", 3),),
+        explainers=("gradcam", "shap"),
+    )
+    *_, result = run_case(spec, data=open_data("phantom"), model=load_model(spec.model))
+    return result
+
+
+def test_from_the_home_page_to_finished_pictures(visit: Begin) -> None:
+    one = visit()
+    one.page.goto("/")
+    one.page.get_by_role("heading", name="How attacks mislead").wait_for()
+    assert "not a medical device" in one.page.inner_text("body")
+    one.page.get_by_role("button", name="Open a case").click()
+    page = one.finished()
+    assert page.url.split("?")[0].endswith("/case")
+    assert page.get_by_test_id("stMain").get_by_text("Synthetic").first.is_visible()
+    assert "not a medical device" in page.inner_text("body")
+    tiles = page.locator("figure canvas")
+    assert tiles.count() == 12
+    for i in range(12):
+        assert tiles.nth(i).get_attribute("role") == "img"
+        assert len(tiles.nth(i).get_attribute("aria-label")) > 10
+
+
+def test_pixels_on_the_screen_are_the_pixels_computed(visit: Begin, expected: CaseResult) -> None:
+    page = visit().finished(CASE)
+    assert expected.attack is not None
+    clean, attacked = expected.clean.numpy(), expected.attack.images[0].numpy()
+    np.testing.assert_array_equal(canvas(page, "clean-image"), to_pixels(clean))
+    np.testing.assert_array_equal(canvas(page, "attacked-image"), to_pixels(attacked))
+    np.testing.assert_array_equal(
+        canvas(page, "difference-image"), difference(clean, attacked, expected.attack.linf[0])
+    )
+
+
+def test_a_change_of_one_grey_level_survives_to_the_screen(visit: Begin) -> None:
+    page = visit().finished(CASE.replace("4%2F255", "1%2F255"))
+    change = canvas(page, "attacked-image").astype(int) - canvas(page, "clean-image").astype(int)
+    assert np.abs(change).max() == 1
+    assert (change != 0).mean() > 0.5
+
+
+def test_the_page_says_what_the_library_computes(visit: Begin, expected: CaseResult) -> None:
+    page = visit().finished(CASE)
+    assert page.locator(".verdict").inner_text() == expected.as_dict()["verdict"]
+    overlap = expected.scores["gradcam"]["topk_overlap"]
+    assert page.locator(".strip dd").nth(2).inner_text().startswith(f"{overlap:.2f}")
+
+
+def test_a_pasted_link_shows_the_same_case(visit: Begin) -> None:
+    one = visit()
+    page = one.finished(CASE.replace("3&eps=4", "5&seed=3&image=7&eps=2"))
+    page.wait_for_function("location.search.includes('phantom-test-0007')")
+    other = visit().finished(page.url)
+    assert page.locator(".verdict").inner_text() == other.locator(".verdict").inner_text()
+    for tile in ("attacked-image", "attacked-shap", "difference-gradcam"):
+        np.testing.assert_array_equal(canvas(page, tile), canvas(other, tile))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_nothing_scrolls_sideways(visit: Begin, width: int, height: int) -> None:
+    one = visit(width, height)
+    page = one.finished(CASE)
+    assert sideways(page) <= 1
+    for path in ("/", "/methods"):
+        page.goto(path)
+        page.locator("h1").wait_for()
+        one.rests()
+        assert sideways(page) <= 1
+
+
+def test_a_case_fits_on_one_screen(visit: Begin) -> None:
+    page = visit().finished(CASE.replace("gradcam,shap", "gradcam,shap,lime"))
+    box = page.locator(".stage .grid").bounding_box()
+    assert box["y"] + box["height"] <= 900
+    sizes = page.locator("figure").evaluate_all("all => all.map(f => f.clientWidth)")
+    assert min(sizes) >= 150
+
+
+def test_a_phone_shows_two_columns_and_the_difference_beneath(visit: Begin) -> None:
+    page = visit(390, 844).finished(CASE)
+    clean, attacked, below = (
+        page.locator(f"figure:has([data-tile={row}-gradcam])").bounding_box()
+        for row in ("clean", "attacked", "difference")
+    )
+    assert clean["y"] == attacked["y"]
+    assert attacked["x"] > clean["x"] + clean["width"]
+    assert below["y"] >= clean["y"] + clean["height"]
+
+
+def test_holding_shows_the_clean_picture_and_releasing_the_attacked(visit: Begin) -> None:
+    page = visit().finished(CASE)
+    attacked, clean = canvas(page, "attacked-image"), canvas(page, "clean-image")
+    button = page.get_by_role("button", name="Hold: show clean")
+    button.hover()
+    page.mouse.down()
+    page.locator(".root.as-clean").wait_for()
+    np.testing.assert_array_equal(canvas(page, "attacked-image"), clean)
+    page.mouse.up()
+    page.locator(".root[data-stage]:not(.as-clean)").wait_for()
+    np.testing.assert_array_equal(canvas(page, "attacked-image"), attacked)
+    page.get_by_role("button", name="Flicker").click()
+    page.locator(".root.as-clean").wait_for()
+    page.locator(".root:not(.as-clean) .verdict").wait_for()
+    page.get_by_role("button", name="Flicker").click()
+    np.testing.assert_array_equal(canvas(page, "attacked-image"), attacked)
+
+
+def test_view_controls_work_without_the_server(visit: Begin) -> None:
+    page = visit().finished(CASE)
+    legend = "c => Array.from(c.getContext('2d').getImageData(255, 0, 1, 1).data).join()"
+    assert page.locator(".legend canvas").first.evaluate(legend) == "252,253,191,255"
+    page.get_by_label("Colours", exact=True).select_option("viridis")
+    page.wait_for_timeout(100)
+    assert page.locator(".legend canvas").first.evaluate(legend) == "253,231,37,255"
+    page.get_by_label("Overlay", exact=True).fill("0")
+    page.wait_for_timeout(100)
+    np.testing.assert_array_equal(canvas(page, "attacked-gradcam"), canvas(page, "attacked-image"))
+    assert page.get_by_label("Overlay", exact=True).get_attribute("aria-valuetext") == "0 percent"
+    assert not page.locator("path.lesion").first.is_visible()
+    page.get_by_role("button", name="Lesion").click()
+    page.locator("path.lesion").first.wait_for()
+    page.locator(".stage .grid").focus()
+    page.keyboard.press("+")
+    page.locator(".root.zoomed").wait_for()
+    zooms = page.locator("figure canvas").evaluate_all(
+        "a => a.map(c => getComputedStyle(c).transform)"
+    )
+    assert len(set(zooms)) == 1 and zooms[0].startswith("matrix(1.5")
+    page.keyboard.press("0")
+    page.locator(".root[data-stage]:not(.zoomed)").wait_for()
+
+
+def test_the_filmstrip_is_used_with_the_keyboard(visit: Begin) -> None:
+    one = visit()
+    page = one.finished(CASE)
+    page.locator("button.item img").nth(11).wait_for()
+    assert page.locator("button.item[aria-current]").get_attribute("data-id") == "phantom-test-0000"
+    page.locator("button.item").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_function("location.search.includes('phantom-test-0005')")
+    page.locator("button.item[aria-current][data-id='phantom-test-0005']").wait_for()
+    one.finished()
+    page.get_by_role("button", name="Next images").click()
+    page.locator("button.item[data-id='phantom-test-0012'] img").wait_for()
+
+
+def test_an_epsilon_that_cannot_be_leaves_the_last_picture(visit: Begin) -> None:
+    page = visit().finished(CASE)
+    before = canvas(page, "attacked-image")
+    field = page.get_by_role("combobox", name=re.compile("largest change"))
+    field.fill("abc")
+    field.press("Enter")
+    page.get_by_text("ε is a number, not 'abc'").wait_for()
+    np.testing.assert_array_equal(canvas(page, "attacked-image"), before)
+    assert "eps=abc" in page.url
+
+
+def test_cancel_stops_the_work(visit: Begin) -> None:
+    one = visit()
+    one.page.goto(CASE.replace("pgd.steps=3", "pgd.steps=1000&pgd.restarts=50&seed=9"))
+    one.page.get_by_role("button", name="Cancel").click(timeout=20_000)
+    one.page.get_by_text("Cancelled.").wait_for()
+    one.rests()
+    started = time.monotonic()
+    one.finished(CASE.replace("pgd.steps=3", "pgd.steps=2&seed=9"))
+    assert time.monotonic() - started < 30
+
+
+def test_an_upload_is_shown_and_a_bad_one_is_a_sentence(visit: Begin, tmp_path: Path) -> None:
+    from PIL import Image
+
+    one = visit()
+    page = one.page
+    page.goto(CASE + "&data=upload")
+    page.get_by_text("never written to disk").first.wait_for()
+    bad, good = tmp_path / "bad.png", tmp_path / "good.png"
+    bad.write_bytes(b"<svg onload=alert(1)>")
+    Image.new("RGB", (90, 70), (190, 130, 100)).save(good)
+    page.locator("input[type=file]").set_input_files(bad)
+    page.get_by_text("bad.png is not a PNG").wait_for()
+    page.locator("input[type=file]").set_input_files(good)
+    page.get_by_role("heading", name="good.png").wait_for()
+    one.finished()
+    assert set(canvas(page, "clean-image").reshape(-1, 3).tolist()[0]) == {190, 130, 100}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", CASE, "/methods"])
+def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python")
+    one = visit(scheme=scheme)
+    if path == CASE:
+        page = one.finished(path)
+    else:
+        page = one.page
+        page.goto(path)
+        page.locator("h1").wait_for()
+        one.rests()
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate(
+        "async rules => (await axe.run(document, {runOnly: rules})).violations.map("
+        "v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' || '))",
+        AXE_RULES,
+    )
+    assert found == []
+
+
+def test_dark_is_dark(visit: Begin) -> None:
+    page = visit(scheme="dark").finished(CASE)
+    colour = page.locator("[data-testid=stApp]").evaluate(
+        "e => getComputedStyle(e).backgroundColor"
+    )
+    assert sum(map(int, re.findall(r"\d+", colour)[:3])) < 100
+
+
+def test_a_case_computed_before_opens_at_once(visit: Begin) -> None:
+    one = visit()
+    page = one.finished(CASE)
+    second = visit()
+    second.page.goto("/")
+    second.page.get_by_role("button", name="Open a case").wait_for()
+    started = time.monotonic()
+    second.finished(CASE)
+    assert time.monotonic() - started < 5  # a loaded machine; it takes a fraction of this
+    assert page.locator(".verdict").inner_text() == second.page.locator(".verdict").inner_text()
+
+
+def test_headers_keep_strangers_out(server: Server) -> None:
+    import urllib.error
+    import urllib.request
+
+    with urllib.request.urlopen(f"{server.url}/case") as answer:
+        headers = {k.lower(): v for k, v in answer.headers.items()}
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    with urllib.request.urlopen(f"{server.url}/assets/icon.svg") as answer:
+        assert answer.status == 200
+    hidden = ("models/phantom.json", "%6dodels/phantom.json", "./models/phantom.json")
+    for path in hidden:
+        with pytest.raises(urllib.error.HTTPError, match=r"40[04]"):
+            urllib.request.urlopen(f"{server.url}/assets/{path}")

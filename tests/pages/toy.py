@@ -1,0 +1,23 @@
+"""A small untrained model for tests of the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from radar_core.data.phantom import CLASSES
+from radar_core.models import Classifier, save_model
+from radar_core.models.zoo import build
+
+SIDE = 64
+
+
+def write_toy_model(folder: Path, name: str = "toy") -> None:
+    """A seeded, untrained network of the zoo: quick, and deterministic."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = build("mobilenet_v3_small", len(CLASSES))
+    model = Classifier(module.eval(), CLASSES, cam_layer="features", input_size=SIDE, name=name)
+    card = {"architecture": "mobilenet_v3_small", "title": "Toy", "trained_on": "phantom"}
+    save_model(model, folder / f"{name}.safetensors", card)
