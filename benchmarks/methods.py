@@ -1,0 +1,164 @@
+"""What every attack and explainer costs beside the model passes it makes, as JSON.
+
+    python benchmarks/methods.py [--model phantom|FILE|random:ARCHITECTURE] [--repeat 3]
+
+Each method runs on one image (an attack) or a pair (an explainer), at its default parameters. The
+passes it makes are recorded, in order and with their batch sizes, and made again bare right after
+it, `repeat` times in turn. `ratio` is the median time of the method over that of its bare passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+from torch import Tensor, nn
+
+import radar_core as radar
+from radar_core.attacks import ATTACKS
+from radar_core.explainers import EXPLAINERS
+from radar_core.models import zoo
+from radar_core.runtime import describe, device, versions
+
+GOAL = 1.3
+CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+
+
+@dataclass
+class Pass:
+    """One call of the model: images in it, whether it kept a graph, whether that was used."""
+
+    images: int
+    graph: bool
+    backward: bool = False
+
+
+@contextmanager
+def recorded(model: radar.Classifier) -> Iterator[list[Pass]]:
+    """The passes made within the block."""
+    passes: list[Pass] = []
+
+    def note(module: nn.Module, given: tuple[Tensor, ...], logits: Tensor) -> None:
+        made = Pass(len(logits), logits.requires_grad)
+        passes.append(made)
+        if logits.requires_grad:
+            logits.register_hook(lambda gradient: setattr(made, "backward", True))
+
+    hook = model.register_forward_hook(note)
+    try:
+        yield passes
+    finally:
+        hook.remove()
+
+
+def bare(model: radar.Classifier, passes: list[Pass], images: Tensor) -> None:
+    """The same passes with nothing around them."""
+    with model.held():
+        for made in passes:
+            batch = images[: made.images]
+            if not made.graph:
+                with torch.no_grad():
+                    model(batch)
+                continue
+            leaf = batch.detach().requires_grad_()
+            score = model(leaf).sum()
+            if made.backward:
+                torch.autograd.grad(score, leaf)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that a call takes, to the end of what it put on the device."""
+    started = time.perf_counter()
+    work()
+    if device().type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def measure(model: radar.Classifier, run: Callable[[], Any], repeat: int) -> dict[str, Any]:
+    """Seconds of a method and of its passes, in turn."""
+    with recorded(model) as passes:
+        result = run()
+    images = torch.rand(
+        (max(p.images for p in passes), 3, model.input_size, model.input_size),
+        generator=torch.Generator().manual_seed(0),
+    ).to(model.device)
+    bare(model, passes, images)
+    whole, raw = [], []
+    for _ in range(repeat):
+        whole.append(timed(run))
+        raw.append(timed(lambda: bare(model, passes, images)))
+    return {
+        "seconds": round(statistics.median(whole), 4),
+        "raw_seconds": round(statistics.median(raw), 4),
+        "ratio": round(statistics.median(whole) / statistics.median(raw), 3),
+        "passes": asdict(result.passes),
+        "calls": len(passes),
+        "parameters": dict(result.parameters),
+    }
+
+
+def load(name: str) -> radar.Classifier:
+    """A stored model, or an untrained network of the zoo."""
+    if not name.startswith("random:"):
+        return radar.load_model(name)
+    architecture = name.removeprefix("random:")
+    known = zoo.architecture(architecture)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = zoo.build(architecture, len(CLASSES))
+    return radar.Classifier(
+        module.to(device()),
+        CLASSES,
+        cam_layer=known.cam_layer,
+        input_size=known.input_size,
+        name=name,
+        background=torch.rand((8, 3, 64, 64), generator=torch.Generator().manual_seed(1)),
+    )
+
+
+def main() -> None:
+    """Measure every registered method and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="phantom", help="NAME, FILE or random:ARCHITECTURE")
+    parser.add_argument("--repeat", type=int, default=3, help="times each is measured")
+    arguments = parser.parse_args()
+    model = load(arguments.model)
+    coarse = torch.rand((2, 3, 7, 7), generator=torch.Generator().manual_seed(2))
+    pair = nn.functional.interpolate(coarse, (model.input_size,) * 2, mode="bilinear")
+    runs: list[tuple[str, str, Callable[[], Any]]] = [
+        *(
+            ("attack", id, lambda id=id: radar.attack(model, pair[0], id, "4/255"))
+            for id in ATTACKS
+        ),
+        *(("explainer", id, lambda id=id: radar.explain(model, pair, id)) for id in EXPLAINERS),
+    ]
+    methods = []
+    for kind, id, run in runs:
+        methods.append({"kind": kind, "id": id, **measure(model, run, arguments.repeat)})
+        print(f"{id}: {methods[-1]['ratio']} times its bare passes", file=sys.stderr, flush=True)
+    report = {
+        "model": model.name,
+        "input_size": model.input_size,
+        "repeat": arguments.repeat,
+        "goal": GOAL,
+        "methods": methods,
+        "machine": describe(),
+        "versions": versions(),
+    }
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
