@@ -28,6 +28,7 @@ Images = Tensor | Sequence[Tensor]
 Names = str | Sequence[str | None] | None
 
 
+@torch.inference_mode(False)
 def attack(
     model: Classifier,
     images: Images,
@@ -151,6 +152,7 @@ def _status(*, wrong: bool, flipped: bool, idle: bool) -> Status:
     return "already wrong" if wrong else "flipped" if flipped else "no-op" if idle else "held"
 
 
+@torch.inference_mode(False)
 def explain(
     model: Classifier,
     images: Images,

@@ -198,9 +198,10 @@ def test_attack_changes_nothing_but_its_result(name: str):
 
 
 @each_attack
-def test_attack_works_where_gradients_are_off(name: str):
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_attack_works_where_gradients_are_off(name: str, off: Any):
     model, images = toys.conv(), toys.images(2)
-    with torch.no_grad():
+    with off():
         quiet = attack(model, images, name)
     assert torch.equal(quiet.images, attack(model, images, name).images)
     assert not quiet.images.requires_grad
@@ -308,9 +309,10 @@ def test_explainer_changes_nothing_but_its_result(name: str):
 
 
 @each_explainer
-def test_explainer_works_where_gradients_are_off(name: str):
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_explainer_works_where_gradients_are_off(name: str, off: Any):
     model, images = toys.conv(), toys.images(2)
-    with torch.no_grad():
+    with off():
         quiet = explain(model, images, name)
     assert torch.equal(quiet.maps, explain(model, images, name).maps)
 
