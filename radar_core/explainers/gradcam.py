@@ -22,8 +22,8 @@ class GradCam:
     """Where the last convolutional block speaks for the class, at that block's resolution.
 
     Channels are weighted by the mean gradient of the class's logit and summed; what speaks against
-    the class is cut off (ReLU); the map is upsampled bilinearly. A map of zeros is an answer: no
-    place speaks for the class. Source: Selvaraju et al. 2017, eq. 1 and 2; captum's LayerGradCam.
+    the class is cut off (ReLU); the map is upsampled bilinearly. A map of zeros (`empty` in the
+    facts) is an answer: no place speaks for the class. Source: Selvaraju et al. 2017, eq. 1 and 2; captum's LayerGradCam.
     """
 
     title: ClassVar[str] = "Grad-CAM"
@@ -66,4 +66,12 @@ class GradCam:
             grid = tuple(layer_map.shape[-2:])
             upsampled = LayerAttribution.interpolate(layer_map, images.shape[-2:], "bilinear")
             parts.append(upsampled.detach()[:, 0])
-        return Attribution(torch.cat(parts), {"layer": model.cam_layer_name, "grid": list(grid)})
+        maps = torch.cat(parts)
+        return Attribution(
+            maps,
+            {
+                "layer": model.cam_layer_name,
+                "grid": list(grid),
+                "empty": (~maps.flatten(1).any(1)).tolist(),
+            },
+        )

@@ -42,7 +42,7 @@ def test_equals_the_formula_worked_by_hand():
         by_hand = F.interpolate(coarse, (32, 32), mode="bilinear")[:, 0]
     assert bool(by_hand.any())
     assert torch.allclose(found.maps, by_hand, rtol=1e-4, atol=1e-8)
-    assert found.facts == {"layer": "conv", "grid": [8, 8]}
+    assert found.facts == {"layer": "conv", "grid": [8, 8], "empty": [False, False]}
 
 
 def test_equals_captum_on_unheld_weights():
@@ -65,6 +65,15 @@ def test_in_place_activations_do_not_spoil_a_layer(layer: str):
     plain = radar.explain(model, images, "gradcam")
     assert bool(plain.maps.any())
     assert torch.allclose(found.maps, plain.maps, rtol=1e-5, atol=1e-9)
+
+
+def test_a_class_that_no_place_speaks_for_has_an_empty_map():
+    model = tiny()
+    with torch.no_grad():
+        model.module.head.weight[2] = -1.0
+    found = radar.explain(model, toys.images(1), "gradcam", target="c")
+    assert not found.maps.any()
+    assert found.facts["empty"] == [True]
 
 
 def test_one_backward_pass_an_image():
