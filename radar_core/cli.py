@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,9 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list)
 
-    train = commands.add_parser("train", help="train a classifier from scratch")
+    train = commands.add_parser("train", help="train a classifier")
     train.add_argument("--data", default="phantom", help="phantom, a folder or a CSV file")
     train.add_argument("--arch", default="regnet_x_400mf", help="see: list architectures")
+    train.add_argument("--start", help="a stored model of that architecture to start from")
     train.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     train.add_argument("--title", help="shown on the pages")
     train.add_argument("--licence", default="MIT", help="of the weights")
@@ -230,7 +232,16 @@ def _train(arguments: argparse.Namespace) -> int:
     def row(values: dict[str, float]) -> None:
         print("  ".join(f"{k} {v:.4g}" for k, v in values.items()), flush=True)
 
-    trained = train(data, arguments.arch, recipe, name=out.stem, progress=_progress(), report=row)
+    start = load_model(arguments.start) if arguments.start else None
+    trained = train(
+        data,
+        arguments.arch,
+        recipe,
+        name=out.stem,
+        start=start,
+        progress=_progress(),
+        report=row,
+    )
     card: dict[str, Any] = {
         "title": arguments.title or f"{architecture(arguments.arch).title} on {data.title}",
         "architecture": arguments.arch,
@@ -239,7 +250,8 @@ def _train(arguments: argparse.Namespace) -> int:
         "data": data.found,
         "licence": arguments.licence,
         "recipe": {
-            "command": "python -m radar_core " + " ".join(sys.argv[1:]),
+            "command": shlex.join(["python", "-m", "radar_core", *sys.argv[1:]]),
+            "started_from": start.card.get("recipe") if start else None,
             **asdict(recipe),
             "temperature": trained.temperature,
             "seconds": round(trained.seconds),

@@ -59,7 +59,8 @@ def overlay(
     coordinate = (strength + 1) / 2 if signed else np.abs(strength)
     colours = np.asarray(colormaps["PuOr_r" if signed else "magma"](coordinate))[..., :3]
     alpha = opacity * np.clip((np.abs(strength) - 0.1) / 0.35, 0, 1)[..., None]
-    return to_pixels((image.transpose(1, 2, 0) * (1 - alpha) + colours * alpha).transpose(2, 0, 1))
+    mixed = image.transpose(1, 2, 0) * (1 - alpha) + colours * alpha
+    return to_pixels(mixed.transpose(2, 0, 1).astype(np.float32))
 
 
 def write_case(result: CaseResult, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Train a classifier from scratch on any data set with splits, and measure it on a held-out one."""
+"""Train a classifier on any data set with splits, and measure it on a held-out one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radar_core.data import DataSet
-from radar_core.errors import BadData
+from radar_core.errors import BadData, BadModel
 from radar_core.models.classifier import Classifier
 from radar_core.models.zoo import architecture, build
 from radar_core.params import field_range
@@ -107,12 +107,20 @@ def train(
     recipe: Recipe,
     *,
     name: str,
+    start: Classifier | None = None,
     progress: Progress | None = None,
     report: Callable[[dict[str, float]], None] | None = None,
 ) -> Trained:
     """Train `arch` on the `train` split, choosing the epoch on `val`; the test split is not read.
 
+    Args:
+        start: a classifier of the same architecture and classes whose weights and normalisation
+            are taken over; without one, training starts from random weights.
+        progress: of the whole training.
+        report: called with the figures of each epoch.
+
     Raises:
+        BadModel: `start` has other classes or another architecture.
         BadData: a split is missing or holds fewer than two classes.
         Cancelled: asked to stop.
     """
@@ -123,16 +131,24 @@ def train(
     if len(classes) < 2:
         raise BadData(f"{data.name} has {len(classes)} class; training needs two or more")
     kind = architecture(arch)
+    if start is not None and (
+        start.class_names != classes or start.card.get("architecture") != arch
+    ):
+        raise BadModel(f"{start.name} is no {arch} for the classes {', '.join(classes)}")
     side = kind.input_size
     images, labels = load_split(train_data, classes, side, progress.part(0, 0.1))
     val_images, val_labels = load_split(val_data, classes, side, progress.part(0.1, 0.12))
-    scale = images[:: max(1, len(images) // 1000)].float() / 255
-    mean, std = scale.mean((0, 2, 3)).tolist(), scale.std((0, 2, 3)).tolist()
+    if start is None:
+        some = images[:: max(1, len(images) // 1000)].float() / 255
+        mean, std = some.mean((0, 2, 3)).tolist(), some.std((0, 2, 3)).tolist()
+    else:
+        mean, std = start.mean.flatten().tolist(), start.std.flatten().tolist()
     with torch.random.fork_rng():  # dropout draws from torch's own generator
         torch.default_generator.manual_seed(recipe.seed)
-        module = build(arch, len(classes), seed=recipe.seed).to(
-            device(), memory_format=torch.channels_last
-        )  # type: ignore[call-overload]
+        module = build(arch, len(classes), seed=recipe.seed)
+        if start is not None:
+            module.load_state_dict(start.module.state_dict())
+        module.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
         model = Classifier(
             module,
             classes,
