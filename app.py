@@ -83,7 +83,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
     """Warm up in a thread while the first page already paints; stop the workers at the end."""
     from radar_core.ui import jobs, warm
 
-    warm.start()
+    warm.start(painted=False)
     yield None
     jobs.device_jobs.clear()
     jobs.picture_jobs.clear()

@@ -4,14 +4,14 @@ import streamlit as st
 
 from radar_core.ui import link, warm
 from radar_core.ui.case_body import NOT_A_DEVICE, body, header
-from radar_core.ui.controls import Wanted, method, source
+from radar_core.ui.controls import UPLOAD, Wanted, method, source
 from radar_core.ui.filmstrip import filmstrip
 from radar_core.ui.polling import polled
 from radar_core.ui.text import plain, sentence
 
 st.set_page_config(page_title="Case · RADAR")
 link.read()
-warmth = warm.start()
+warmth = warm.progress()
 
 
 def starting() -> bool:
@@ -34,13 +34,13 @@ with st.sidebar:
     source(wanted)
     if wanted.data is not None:
         current = wanted.entry.id if wanted.entry else ""
-        wanted.said += filmstrip(wanted.data, current, st.session_state["model"])
+        filmstrip(wanted.data, current, st.session_state["model"])
     method(wanted)
 
 header(wanted)
-for said in filter(None, wanted.said):
+for said in link.said():
     st.warning(plain(sentence(said)), icon=":material/link_off:")
-if st.session_state["data"] == "upload" and wanted.upload is None:
+if st.session_state["data"] == UPLOAD and wanted.upload is None:
     st.info(
         "Choose an image in the sidebar: PNG, JPEG, TIFF, BMP or WebP. It stays in memory, is "
         "never written to disk, and is not part of a link.",

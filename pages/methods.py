@@ -12,7 +12,7 @@ st.markdown(
     "Everything this installation can compute. The same list comes from "
     "`python -m radar_core list`; a new method is one new file (see `CONTRIBUTING.md`)."
 )
-warmth = warm.start()
+warmth = warm.progress()
 
 
 def starting() -> bool:

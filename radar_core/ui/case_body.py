@@ -80,17 +80,15 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
         st.session_state[_SHOWN] = job.value
     shown = cast(CaseView | None, st.session_state.get(_SHOWN))
     view = shown if shown is not None and shown.result.spec == spec else None
-    if job is not None and job.state == "failed":
-        st.error(plain(sentence(job.error)), icon=":material/error:")
-    _status(job, spec, view)
-    if view is None:
+    with st.container(gap="xxsmall"):
+        if job is not None and job.state == "failed":
+            st.error(plain(sentence(job.error)), icon=":material/error:")
+        _status(job, spec, view)
+        for note in view.result.notes if view else ():
+            st.markdown(f":small[:orange[:material/info: {plain(note)}]]")
         columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
-        viewer(waiting(columns), key="viewer")
-        return bool(job and job.active)
-    viewer(view.blob, key="viewer")
-    for note in view.result.notes:
-        st.info(note, icon=":material/info:")
-    if view.result.stage == "done":
+        viewer(view.blob if view else waiting(columns), key="viewer")
+    if view is not None and view.result.stage == "done":
         _details(view.result)
     return bool(job and job.active)
 
@@ -98,7 +96,7 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
 def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:
     """One line of constant height: how far it is, or what it took."""
     with st.container(
-        horizontal=True, vertical_alignment="center", height=40, border=False, gap="small"
+        horizontal=True, vertical_alignment="center", height=44, border=False, gap="small"
     ):
         if job is None:
             st.markdown(":gray[Cancelled.]", width="content")
@@ -111,7 +109,7 @@ def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:
             st.button("Cancel", key="cancel", type="tertiary", on_click=_cancel, args=(spec,))
         elif view is not None:
             seconds = view.result.seconds
-            st.markdown(f":small[:gray[{NOT_A_DEVICE} Computed in {seconds:.1f} s.]]")
+            st.markdown(f":small[:gray[{NOT_A_DEVICE} Took {seconds:.1f} s.]]")
 
 
 def _doing(job: Job, spec: CaseSpec) -> str:

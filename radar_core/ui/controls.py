@@ -31,8 +31,8 @@ class Wanted:
 
     Attributes:
         spec: None where no case can be made of them; `errors` then says why.
-        label: the true label, where the data say one.
-        said: sentences about a link that asked for what is not here.
+        upload, data, entry: where the image comes from: an upload, or an entry of a data set.
+        errors: why there is no case, each one sentence.
     """
 
     spec: CaseSpec | None = None
@@ -40,13 +40,12 @@ class Wanted:
     data: DataSet | None = None
     entry: Entry | None = None
     errors: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
 
 
 def source(wanted: Wanted) -> None:
     """Choose a data set; for an upload, the file. The image itself is chosen by the filmstrip."""
     names = [*data_names(), UPLOAD]
-    wanted.said.append(link.choose("data", names, "data set called"))
+    link.choose("data", names, "data set called")
     name = st.selectbox(
         "Data",
         names,
@@ -60,7 +59,7 @@ def source(wanted: Wanted) -> None:
     if name == UPLOAD:
         wanted.upload = _upload()
         if wanted.upload is None and st.session_state["image"]:
-            wanted.said.append(
+            wanted.errors.append(
                 "Uploads are kept in the memory of one visit and are not in a link: "
                 "choose the file again."
             )
@@ -128,12 +127,10 @@ def method(wanted: Wanted) -> None:
         return
     attacks = {id: cast(Any, ATTACKS[id]).title for id in ATTACKS}
     explainers = {id: short(cast(Any, EXPLAINERS[id]).title) for id in EXPLAINERS}
-    wanted.said += [
-        link.choose("model", list(models), "model called"),
-        link.choose("attack", list(attacks), "attack called"),
-        link.choose_many("explain", list(explainers), "explainer called"),
-        link.choose("target", list(TARGETS), "choice of class"),
-    ]
+    link.choose("model", list(models), "model called")
+    link.choose("attack", list(attacks), "attack called")
+    link.choose_many("explain", list(explainers), "explainer called")
+    link.choose("target", list(TARGETS), "choice of class")
     st.selectbox("Model", list(models), key="model", format_func=models.__getitem__, **KEPT)
     attack = st.segmented_control(
         "Attack",
@@ -154,7 +151,7 @@ def method(wanted: Wanted) -> None:
         **KEPT,
     )
     with st.expander("More settings", icon=":material/tune:"):
-        values = _parameters(attack or "pgd", ATTACKS[attack or "pgd"], wanted)
+        values = _parameters(attack or "pgd", ATTACKS[attack or "pgd"])
         st.selectbox(
             "Class that is explained",
             list(TARGETS),
@@ -164,7 +161,7 @@ def method(wanted: Wanted) -> None:
             **KEPT,
         )
         if st.session_state["seed"] is None:
-            wanted.said.append("The seed in the link is not a whole number; this shows seed 0.")
+            link.say("The seed in the link is not a whole number; this shows seed 0")
             st.session_state["seed"] = 0
         st.number_input(
             "Seed",
@@ -211,7 +208,7 @@ def _epsilon() -> str:
     return str(eps or "")
 
 
-def _parameters(attack: str, method: Any, wanted: Wanted) -> dict[str, Any]:
+def _parameters(attack: str, method: Any) -> dict[str, Any]:
     """The attack's own parameters, drawn from their declaration; those that are not at default."""
     values = {}
     for name, control in controls(method).items():
@@ -221,7 +218,7 @@ def _parameters(attack: str, method: Any, wanted: Wanted) -> dict[str, Any]:
             try:
                 st.session_state[key] = coerce(control.title, control, given)
             except RadarError as error:
-                wanted.said.append(f"{error}; this shows the default.")
+                link.say(f"{error}; this shows the default")
         st.session_state.setdefault(key, control.default)
         value = _widget(key, control)
         if value != control.default and value is not None:

@@ -32,13 +32,11 @@ SHOW = {"any": "Any", "right": "Read right", "wrong": "Misread"}
 _mount = component("filmstrip")
 
 
-def filmstrip(data: DataSet, current: str, model: str) -> list[str]:
-    """Choose an image of a data set; returns sentences about a link that could not be met."""
+def filmstrip(data: DataSet, current: str, model: str) -> None:
+    """Choose an image of a data set."""
     classes = ["all", *data.class_names]
-    said = [
-        link.choose("class", classes, "class called"),
-        link.choose("show", list(SHOW), "filter called"),
-    ]
+    link.choose("class", classes, "class called")
+    link.choose("show", list(SHOW), "filter called")
     name = data.name
     reading = _wanted_readings(name, model)
     thumbs = _thumbnails(data, current, reading)
@@ -78,7 +76,6 @@ def filmstrip(data: DataSet, current: str, model: str) -> list[str]:
             st.caption(f"Skipped: {len(data.problems):,}")
             for problem in data.problems[:MOST_PROBLEMS]:
                 st.caption(f"{plain(problem.name)}: {plain(problem.why)}")
-    return said
 
 
 def _first_page() -> None:
@@ -157,8 +154,8 @@ def _strip(data: DataSet, current: str, model: str) -> bool:
     )
     waiting = reading_active(data.name, model)
     if st.session_state["show"] != "any" and readings is not None:
-        more = "reading on…" if waiting else "all read"
-        st.caption(f"{readings.done:,} of {readings.total:,} images read, {more}")
+        more = "…" if waiting else ""
+        st.caption(f"{readings.done:,} of {readings.total:,} images read{more}")
     if result.chosen is not None or result.page is not None:
         st.rerun()
     return waiting or bool(job and job.active)

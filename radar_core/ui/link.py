@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
 }
 _WRITTEN = "link.written"
+_SAID = "link.said"
 _PARAMETERS = "link.parameters"
 
 
@@ -35,9 +36,23 @@ def read() -> None:
         for key in st.session_state.get(_PARAMETERS, {}):
             st.session_state.pop(key, None)
         st.session_state[_PARAMETERS] = {k: v for k, v in given.items() if "." in k}
+        st.session_state[_SAID] = []
+        st.session_state.pop(_WRITTEN, None)
     for key, default in DEFAULTS.items():
         st.session_state.setdefault(key, _copy(default))
     st.session_state.setdefault(_PARAMETERS, {})
+    st.session_state.setdefault(_SAID, [])
+
+
+def say(sentence: str) -> None:
+    """Note what a link asked for and could not get; it is shown until a control is changed."""
+    if sentence not in st.session_state[_SAID]:
+        st.session_state[_SAID].append(sentence)
+
+
+def said() -> list[str]:
+    """What was noted, in order."""
+    return list(st.session_state[_SAID])
 
 
 def _copy(default: Any) -> Any:
@@ -52,24 +67,23 @@ def _value(text: str, default: Any) -> Any:
     return text
 
 
-def choose(key: str, options: Sequence[str], what: str) -> str:
-    """Make sure that a control's value is among its options; what to say where it was not."""
+def choose(key: str, options: Sequence[str], what: str) -> None:
+    """Make sure that a control's value is among its options; else take the default and say so."""
     value = st.session_state[key]
     if value in options or not options:
-        return ""
+        return
     default = DEFAULTS[key] if DEFAULTS[key] in options else options[0]
     st.session_state[key] = default
-    given = str(value)[:60]
-    return f"There is no {what} {given!r} here; this shows {default!r}." if given else ""
+    if value and value != DEFAULTS[key]:
+        say(f"There is no {what} {str(value)[:60]!r} here; this shows {default!r}")
 
 
-def choose_many(key: str, options: Sequence[str], what: str) -> str:
+def choose_many(key: str, options: Sequence[str], what: str) -> None:
     """`choose` for a control with several values."""
     unknown = [value for value in st.session_state[key] if value not in options]
-    if not unknown:
-        return ""
-    st.session_state[key] = [v for v in st.session_state[key] if v in options] or list(options)
-    return f"There is no {what} {', '.join(unknown)[:60]!r} here; this shows the ones there are."
+    if unknown:
+        st.session_state[key] = [v for v in st.session_state[key] if v in options] or list(options)
+        say(f"There is no {what} {', '.join(unknown)[:60]!r} here; this shows the ones there are")
 
 
 def parameter(key: str) -> str | None:
@@ -93,6 +107,8 @@ def write(parameters: dict[str, Any]) -> None:
         elif value != default:
             values[key] = str(value)
     values |= {key: str(value) for key, value in parameters.items()}
+    if st.session_state.get(_WRITTEN, values) != values:
+        st.session_state[_SAID] = []
     if values != st.query_params.to_dict():
         st.query_params.from_dict(values)
     st.session_state[_WRITTEN] = values

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FOCUS = "topk_overlap"  # the metric a tile's caption names
 MOST_CLASSES = 12
+UNDEFINED = "not defined"
 SCALE = "full colour: each map's own 99.7th percentile of |value|"
 
 
@@ -50,7 +51,7 @@ def short(title: str) -> str:
 def metric_text(value: float, unit: str) -> str:
     """A metric for people; a share of something as a percentage."""
     if not math.isfinite(value):
-        return "not defined"
+        return UNDEFINED
     text = f"{value:.1%}".replace("%", " %") if unit.startswith("of ") else f"{value:.2f}"
     return text.replace("-", "−")
 
@@ -248,7 +249,7 @@ def _strip(result: CaseResult) -> list[dict[str, str]]:
         cells.append(
             {
                 "title": metric.title,
-                "value": done.get(metric, "…"),
+                "value": done.get(metric, "…").replace(UNDEFINED, "—"),
                 "note": title,
                 "help": f"{metric.title} of the two {title} maps: {same_map(metric)}",
             }

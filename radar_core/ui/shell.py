@@ -30,5 +30,7 @@ page = st.navigation(
     ],
     position="sidebar",
 )
-warm.start()
-page.run()
+try:
+    page.run()
+finally:  # a page may stop or rerun
+    warm.start()

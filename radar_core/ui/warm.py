@@ -29,20 +29,35 @@ class Warmth:
 
 _warmth = Warmth()
 _lock = threading.Lock()
+_painted = threading.Event()
 _started = False
+PATIENCE = 1.5
 
 
-def start() -> Warmth:
-    """Start warming up unless that was done; returns how far it is."""
+def start(*, painted: bool = True) -> Warmth:
+    """Start warming up unless that was done; returns how far it is.
+
+    Args:
+        painted: a page is on its way to a visitor. Otherwise the imports, which would slow that
+            first page down, wait for it a moment.
+    """
     global _started  # noqa: PLW0603  # one start a process
     with _lock:
+        if painted:
+            _painted.set()
         if not _started:
             _started = True
             threading.Thread(target=_warm, name="warm-up", daemon=True).start()
     return _warmth
 
 
+def progress() -> Warmth:
+    """How far it is."""
+    return _warmth
+
+
 def _warm() -> None:
+    _painted.wait(PATIENCE)
     try:
         from radar_core.attacks import ATTACKS
         from radar_core.explainers import EXPLAINERS
