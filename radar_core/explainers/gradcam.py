@@ -23,7 +23,8 @@ class GradCam:
 
     Channels are weighted by the mean gradient of the class's logit and summed; what speaks against
     the class is cut off (ReLU); the map is upsampled bilinearly. A map of zeros (`empty` in the
-    facts) is an answer: no place speaks for the class. Source: Selvaraju et al. 2017, eq. 1 and 2; captum's LayerGradCam.
+    facts) is an answer: no place speaks for the class. Source: Selvaraju et al. 2017, eq. 1 and 2;
+    captum's LayerGradCam.
     """
 
     title: ClassVar[str] = "Grad-CAM"

@@ -68,7 +68,7 @@ def test_in_place_activations_do_not_spoil_a_layer(layer: str):
 
 
 def test_a_class_that_no_place_speaks_for_has_an_empty_map():
-    model = tiny()
+    model = toys.classifier(toys.network(), "act")
     with torch.no_grad():
         model.module.head.weight[2] = -1.0
     found = radar.explain(model, toys.images(1), "gradcam", target="c")
