@@ -13,7 +13,7 @@ class Viewer {
     this.root = el("div", "root");
     parent.append(this.root);
     this.shown = { opacity: 0.6, colours: "magma", hold: false, flicker: false, flick: false, lesion: false, evidence: false };
-    this.zoom = { z: 1, x: 0, y: 0 };
+    this.zoom = new Zoom();
     this.pictures = new Map(); // content hash -> ImageData
     this.lookup = table("magma");
     this.frame = 0;
@@ -96,9 +96,8 @@ class Viewer {
       this.grid.append(list);
       return list;
     });
-    this.grid.onkeydown = (e) => this.keys(e);
     this.root.append(this.verdict, this.live, this.strip, this.controls(), stage, this.foot());
-    this.move();
+    this.zoom.attach(this.root, this.grid);
   }
 
   tile(row, r, column, c) {
@@ -122,7 +121,7 @@ class Viewer {
     figure.append(canvas, contours, wait, caption);
     const tile = { row, r, column: column.id, c, figure, canvas, caption, wait, paths,
       context: canvas.getContext("2d", { willReadFrequently: true }), image: new ImageData(n, n) };
-    this.pointers(figure);
+    this.zoom.follow(figure);
     this.tiles.push(tile);
     return figure;
   }
@@ -195,7 +194,7 @@ class Viewer {
     this.legend = legend("0", "strong attribution", "Colours from no attribution to strong attribution");
     this.diverging = legend("against / less", "for / more", "Colours from against the class, or less, over none to for the class, or more");
     this.scale = el("span", "scale");
-    foot.append(this.scale, el("span", "hint", "Double-click or Ctrl + scroll zooms all panels; drag moves them."));
+    foot.append(this.scale, el("span", "hint", "Double-click zooms, drag moves."));
     return foot;
   }
 
@@ -315,51 +314,6 @@ class Viewer {
     }
     tile.context.putImageData(tile.image, 0, 0);
     return true;
-  }
-
-  // Linked zoom and pan; the position is kept in tile widths, since tiles change their size.
-  move() {
-    const { zoom, grid } = this, low = 1 - zoom.z;
-    zoom.x = Math.min(0, Math.max(low, zoom.x));
-    zoom.y = Math.min(0, Math.max(low, zoom.y));
-    const style = { "--z": zoom.z, "--x": `${zoom.x * 100}%`, "--y": `${zoom.y * 100}%`,
-      "--touch": zoom.z > 1 ? "none" : "pan-y", "--render": zoom.z > 2.5 ? "pixelated" : "auto" };
-    for (const [name, value] of Object.entries(style)) grid.style.setProperty(name, value);
-    this.root.classList.toggle("zoomed", zoom.z > 1);
-  }
-
-  zoomAt(x, y, z) {
-    const { zoom } = this;
-    z = Math.min(12, Math.max(1, z));
-    zoom.x = x - ((x - zoom.x) * z) / zoom.z;
-    zoom.y = y - ((y - zoom.y) * z) / zoom.z;
-    zoom.z = z;
-    this.move();
-  }
-
-  keys(e) {
-    const step = { ArrowLeft: [0.25, 0], ArrowRight: [-0.25, 0], ArrowUp: [0, 0.25], ArrowDown: [0, -0.25] }[e.key];
-    if (e.ctrlKey || e.metaKey || e.altKey) return;
-    if (["+", "="].includes(e.key)) this.zoomAt(0.5, 0.5, this.zoom.z * 1.5);
-    else if (e.key === "-") this.zoomAt(0.5, 0.5, this.zoom.z / 1.5);
-    else if (e.key === "0") this.zoomAt(0, 0, 1);
-    else if (step && this.zoom.z > 1) { this.zoom.x += step[0]; this.zoom.y += step[1]; this.move(); }
-    else return;
-    e.preventDefault();
-  }
-
-  pointers(figure) {
-    let drag = null;
-    const at = (e) => { const b = figure.getBoundingClientRect(); return [(e.clientX - b.left) / b.width, (e.clientY - b.top) / b.height]; };
-    figure.addEventListener("wheel", (e) => {
-      if (!e.ctrlKey && !e.metaKey) return;
-      e.preventDefault();
-      this.zoomAt(...at(e), this.zoom.z * Math.exp(-e.deltaY / 300));
-    }, { passive: false });
-    figure.ondblclick = (e) => this.zoomAt(...at(e), this.zoom.z > 1 ? 1 : 3);
-    figure.onpointerdown = (e) => { if (this.zoom.z > 1) { const [x, y] = at(e); drag = [x - this.zoom.x, y - this.zoom.y]; figure.setPointerCapture(e.pointerId); } };
-    figure.onpointermove = (e) => { if (drag) { const [x, y] = at(e); this.zoom.x = x - drag[0]; this.zoom.y = y - drag[1]; this.move(); } };
-    figure.onpointerup = figure.onpointercancel = () => { drag = null; };
   }
 }
 

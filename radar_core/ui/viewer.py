@@ -25,9 +25,9 @@ from radar_core.settings import ROOT
 COMPONENTS = ROOT / "assets" / "components"
 
 
-def component(name: str) -> Callable[..., Any]:
-    """A component of `assets/components`, registered with what the components share."""
-    scripts = [COMPONENTS / "base.js", COMPONENTS / f"{name}.js"]
+def component(name: str, *parts: str) -> Callable[..., Any]:
+    """A component of `assets/components`: what all share, its further parts, then itself."""
+    scripts = [COMPONENTS / f"{part}.js" for part in ("base", *parts, name)]
     mount: Callable[..., Any] = st.components.v2.component(
         f"radar_{name}",
         css=(COMPONENTS / f"{name}.css").read_text(encoding="utf-8"),
@@ -36,7 +36,7 @@ def component(name: str) -> Callable[..., Any]:
     return mount
 
 
-_mount = component("viewer")
+_mount = component("viewer", "zoom")
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
