@@ -1,0 +1,200 @@
+"""What every registered attack keeps to; being registered is being tested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import radar_core as radar
+from radar_core.attacks import ATTACKS
+from radar_core.epsilon import parse_epsilon
+from radar_core.errors import Cancelled
+from radar_core.params import controls
+from radar_core.runtime import Progress
+from tests import toys
+
+EPS = "4/255"
+SHORT = {"steps": 5}  # toy runs, of the attacks that have steps
+
+each_attack = pytest.mark.parametrize("name", list(ATTACKS))
+
+
+def attack(model: radar.Classifier, images: Tensor, name: str, eps: str = EPS, **more: Any) -> Any:
+    short = {key: value for key, value in SHORT.items() if key in controls(ATTACKS[name])}
+    return radar.attack(model, images, name, eps, **{**short, **more})
+
+
+@each_attack
+@pytest.mark.parametrize("eps", ["1/255", "8/255", "0.3", "normalised:0.05"])
+def test_attack_stays_within_radius_and_range(name: str, eps: str):
+    model, images = toys.conv(), toys.images()
+    result = attack(model, images, name, eps)
+    radii = parse_epsilon(eps).radii
+    assert result.images.dtype == torch.float32
+    assert result.images.shape == images.shape
+    assert float(result.images.min()) >= 0
+    assert float(result.images.max()) <= 1
+    if ATTACKS[name].norm == "linf":
+        reached = (result.images - result.clean).abs().amax((0, 2, 3))
+        assert all(float(r) <= limit for r, limit in zip(reached, radii, strict=True))
+        assert all(value <= max(radii) for value in result.linf)
+
+
+@each_attack
+def test_attack_reports_what_it_did(name: str):
+    model, images = toys.conv(), toys.images()
+    result = attack(model, images, name)
+    assert torch.equal(result.clean, images)
+    difference = (result.images - images).flatten(1)
+    assert result.linf == pytest.approx(difference.abs().amax(1).tolist())
+    assert result.l2 == pytest.approx(difference.norm(dim=1).tolist(), rel=1e-5)
+    read = model.read(result.images)
+    for said, found in zip(result.readings_attacked, read, strict=True):
+        assert said.label == found.label
+        assert said.probability == pytest.approx(found.probability, abs=1e-5)
+    for status, before, after in zip(
+        result.status, result.readings_clean, result.readings_attacked, strict=True
+    ):
+        assert status == ("flipped" if before.label != after.label else "held")
+
+
+@each_attack
+def test_attack_succeeds_with_room(name: str):
+    result = attack(toys.linear(), toys.images(), name, "64/255")
+    assert result.status == ("flipped",) * 4
+
+
+@each_attack
+def test_attack_same_seed_same_bits(name: str):
+    model, images = toys.conv(), toys.images()
+    first, again = (attack(model, images, name, seed=7) for _ in range(2))
+    assert torch.equal(first.images, again.images)
+    assert first.readings_attacked == again.readings_attacked
+
+
+@each_attack
+def test_attack_of_a_batch_is_that_of_each(name: str, monkeypatch: pytest.MonkeyPatch):
+    model, images = toys.linear(), toys.images()
+    together = attack(model, images, name)
+    monkeypatch.setattr("radar_core.api.batch_size", lambda *_, **__: 1)
+    alone = attack(model, images, name)
+    assert together.status == alone.status
+    assert torch.allclose(together.images, alone.images, atol=1e-6)
+    assert alone.passes == together.passes
+    last = attack(model, images[-1], name)
+    assert torch.allclose(last.images[0], together.images[-1], atol=1e-6)
+
+
+@each_attack
+def test_attack_reaches_a_target(name: str):
+    model, images = toys.linear(), toys.images()
+    read = [r.label for r in model.read(images)]
+    targets = ["a" if label != "a" else "b" for label in read]
+    result = attack(model, images, name, "64/255", target=targets)
+    assert [r.label for r in result.readings_attacked] == targets
+    assert result.status == ("flipped",) * 4
+
+
+@each_attack
+def test_attack_leaves_an_image_that_is_at_its_target(name: str):
+    model, images = toys.conv(), toys.images(2)
+    read = [r.label for r in model.read(images)]
+    result = attack(model, images, name, target=read)
+    assert result.status == ("no-op",) * 2
+    assert torch.equal(result.images, images)
+
+
+@each_attack
+def test_attack_with_no_room_is_a_noop(name: str):
+    images = toys.images(2)
+    result = attack(toys.conv(), images, name, "0")
+    assert result.status == ("no-op",) * 2
+    assert torch.equal(result.images, images)
+    assert result.linf == (0.0, 0.0)
+    assert result.changed == (0.0, 0.0)
+
+
+@each_attack
+def test_attack_without_gradient_is_a_noop_never_held(name: str):
+    dark = 0.2 * toys.images(2)
+    assert attack(toys.flat(), dark, name).status == ("no-op",) * 2
+
+
+@each_attack
+def test_attack_on_one_logit(name: str):
+    model, images = toys.one_logit(), toys.images()
+    result = attack(model, images, name, "16/255")
+    truly = [
+        r.label != s.label
+        for r, s in zip(model.read(images), model.read(result.images), strict=True)
+    ]
+    assert result.status == tuple("flipped" if flip else "held" for flip in truly)
+    assert any(truly)
+    assert set(result.readings_attacked[0].probabilities) == {"a", "b"}
+
+
+@each_attack
+def test_attack_on_a_wrong_reading_says_so(name: str):
+    model, images = toys.conv(), toys.images(2)
+    read = [r.label for r in model.read(images)]
+    wrong = "a" if read[0] != "a" else "b"
+    result = attack(model, images, name, label=[wrong, None])
+    assert result.status[0] == "already wrong"
+    assert result.status[1] in ("flipped", "held")
+
+
+@each_attack
+def test_attack_changes_nothing_but_its_result(name: str):
+    model, images = toys.disturbed(toys.conv()), toys.images(2)
+    given = images.clone()
+    before, drawn = toys.module_state(model), toys.global_random_state()
+    attack(model, images, name)
+    assert toys.module_state(model) == before
+    assert toys.global_random_state() == drawn
+    assert torch.equal(images, given)
+    assert not images.requires_grad
+
+
+@each_attack
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_attack_works_where_gradients_are_off(name: str, off: Any):
+    model, images = toys.conv(), toys.images(2)
+    with off():
+        quiet = attack(model, images, name)
+    assert torch.equal(quiet.images, attack(model, images, name).images)
+    assert not quiet.images.requires_grad
+
+
+@each_attack
+def test_attack_leaves_the_model_after_an_error(name: str):
+    model = toys.disturbed(toys.classifier(toys.Counted(toys.network(), fail=2), "module.block"))
+    before = toys.module_state(model)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        attack(model, toys.images(2), name)
+    assert toys.module_state(model) == before
+
+
+@each_attack
+@pytest.mark.parametrize("after", [1, 2])
+def test_attack_stops_within_one_pass(name: str, after: int):
+    module = toys.Counted(toys.network(), stop_at=after)
+    with pytest.raises(Cancelled):
+        attack(
+            toys.classifier(module, "module.block"),
+            toys.images(2),
+            name,
+            progress=Progress(stop=module.stop),
+        )
+    assert module.count == after
+
+
+@each_attack
+def test_attack_progress_only_grows(name: str):
+    seen: list[float] = []
+    attack(toys.conv(), toys.images(2), name, progress=Progress(lambda f, _: seen.append(f)))
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+    assert seen[-1] == pytest.approx(1)
