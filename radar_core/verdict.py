@@ -77,9 +77,15 @@ def verdict(result: CaseResult) -> tuple[Part, ...]:
 
 def _focus(result: CaseResult) -> tuple[Part, ...]:
     for id, scores in result.scores.items():
-        kept = scores.get("topk_overlap")
+        explanation, kept = result.explanations[id], scores.get("topk_overlap")
+        title = explanation.title
+        empty = explanation.facts.get("empty", (False, False))
+        if any(empty):
+            image = "either image" if all(empty) else ("clean", "attacked")[empty[1]] + " image"
+            the = "" if all(empty) else "the "
+            said = f" {title} finds no evidence for {explanation.targets[0]} in {the}{image}."
+            return (Part(said),)
         if kept is not None and math.isfinite(kept):
-            title = result.explanations[id].title
             return (Part(f" {title} keeps {percent(kept)} of its focus."),)
     return ()
 

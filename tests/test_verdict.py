@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from radar_core.case import CaseResult, CaseSpec
@@ -104,3 +106,12 @@ def test_percent_never_rounds_to_certainty():
 def test_a_model_is_never_certain():
     assert certainty(1.0) == "> 99 %"
     assert certainty(0.0) == "< 1 %"
+
+
+def test_an_empty_map_is_said():
+    found = result("flipped", reading("mel", 0.8), kept=0.05)
+    explanation = found.explanations["gradcam"]
+    for empty, where in (((False, True), "the attacked"), ((True, True), "either")):
+        told = replace(explanation, facts={"empty": list(empty)})
+        said = sentence(replace(found, explanations={"gradcam": told}))
+        assert said.endswith(f"Grad-CAM finds no evidence for nv in {where} image.")
