@@ -49,7 +49,9 @@ def verdict(result: CaseResult) -> tuple[Part, ...]:
     attacked = Part(named(attacked_reading), "attacked")
     status = result.attack.status[0]
     changed = attacked_reading.label != result.clean_reading.label
-    by = f"A change of at most {parse_epsilon(result.spec.eps).label} per pixel"
+    eps = parse_epsilon(result.spec.eps)
+    size = f"{result.attack.linf[0] * 255:.3g}/255" if eps.normalised else eps.label
+    by = f"A change of at most {size} per pixel"
     if status == "no-op":
         return (
             Part(
