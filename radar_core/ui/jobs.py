@@ -6,6 +6,7 @@ steps, turns to whatever is more urgent, so that a long background job never hol
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -144,6 +145,7 @@ class JobStore:
             self._wake.notify_all()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        atexit.unregister(self.close)
 
     def weight(self) -> int:
         """Bytes held by all results."""
@@ -177,6 +179,7 @@ class JobStore:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
             self._thread.start()
+            atexit.register(self.close)  # a thread cut off inside PyTorch aborts the process
 
     def _next(self) -> Job | None:
         """The most urgent job, waiting for one to come; None when closed."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -260,3 +263,20 @@ def test_closing_cancels_and_ends_the_worker(work: Work) -> None:
     work.wait_for_one()
     store.close()
     assert "closing" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_process_ends_cleanly_with_a_job_under_way() -> None:
+    code = (
+        "import time, torch\n"
+        "from radar_core.ui.jobs import JobStore\n"
+        "def steps(progress):\n"
+        "    while True:\n"
+        "        torch.rand(400, 400) @ torch.rand(400, 400)\n"
+        "        progress.step(0.5)\n"
+        "    yield\n"
+        "job = JobStore('x').submit('a', steps, owner='one', slot='case')\n"
+        "while job.fraction == 0: time.sleep(0.01)\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    subprocess.run(command, cwd=root, check=True, timeout=60)
