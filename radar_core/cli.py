@@ -247,7 +247,7 @@ def _train(arguments: argparse.Namespace) -> int:
         "architecture": arguments.arch,
         "precision": "float16" if arguments.half else "float32",
         "trained_on": data.name,
-        "data": data.found,
+        "data": data.split("train").found,
         "licence": arguments.licence,
         "recipe": {
             "command": shlex.join(["python", "-m", "radar_core", *sys.argv[1:]]),
