@@ -49,7 +49,7 @@ def overlay(
     signed: bool,
     opacity: float = 0.6,
 ) -> NDArray[np.uint8]:
-    """A map, scaled to ±1, over its image: magma; purple to orange about zero where signed.
+    """A map, scaled to ±1, over its image: magma; blue to red about zero where signed.
 
     Weak values stay transparent, so that the lesion remains visible.
     """
@@ -57,7 +57,7 @@ def overlay(
 
     strength = np.clip(np.nan_to_num(values), -1, 1)
     coordinate = (strength + 1) / 2 if signed else np.abs(strength)
-    colours = np.asarray(colormaps["PuOr_r" if signed else "magma"](coordinate))[..., :3]
+    colours = np.asarray(colormaps["berlin" if signed else "magma"](coordinate))[..., :3]
     alpha = opacity * np.clip((np.abs(strength) - 0.1) / 0.35, 0, 1)[..., None]
     mixed = image.transpose(1, 2, 0) * (1 - alpha) + colours * alpha
     return to_pixels(mixed.transpose(2, 0, 1).astype(np.float32))

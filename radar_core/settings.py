@@ -38,7 +38,7 @@ class Settings:
     data: str = ""
     models: str = ""
     upload_mb: int = 20
-    megapixels: int = 50
+    megapixels: int = 24
 
     @property
     def data_paths(self) -> tuple[Path, ...]:

@@ -97,10 +97,11 @@ def case_view(result: CaseResult) -> CaseView:
         encoded = _encode(explanation)
         pictures[f"clean-{id}"], pictures[f"attacked-{id}"] = encoded
         kept = result.scores[id].get(FOCUS, math.nan)
-        captions[f"attacked-{id}"] = (
-            ["", f"focus kept {percent(kept)}"] if math.isfinite(kept) else ["", ""]
-        )
-        captions[f"clean-{id}"] = ["", "reference"]
+        empty = explanation.facts.get("empty", (False, False))
+        nothing = ["", f"no evidence for {explanation.targets[0]}"]
+        focus = ["", f"focus kept {percent(kept)}" if math.isfinite(kept) else ""]
+        captions[f"attacked-{id}"] = nothing if empty[1] else focus
+        captions[f"clean-{id}"] = nothing if empty[0] else ["", "reference"]
         captions[f"difference-{id}"] = ["", "attacked − clean"]
     header = _header(
         result.spec.key(),
