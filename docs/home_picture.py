@@ -1,4 +1,4 @@
-"""The picture on the home page, computed: python docs/home_picture.py [--image 5] [--eps 4/255]
+"""The picture on the home page, computed: python docs/home_picture.py [--image 21] [--eps 2/255]
 
 Attacks one phantom case with the shipped model and writes `assets/home.svg`.
 """
@@ -38,8 +38,8 @@ def embedded(pixels: NDArray[np.uint8]) -> str:
 def main() -> None:
     """Compute the case and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--image", default="5")
-    parser.add_argument("--eps", default="4/255")
+    parser.add_argument("--image", default="21")
+    parser.add_argument("--eps", default="2/255")
     given = parser.parse_args()
     spec = CaseSpec(image=given.image, eps=given.eps, explainers=("gradcam",))
     *_, result = run_case(spec, data=radar.open_data("phantom"), model=radar.load_model("phantom"))

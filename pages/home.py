@@ -34,8 +34,8 @@ st.markdown(
 st.image(
     str(ROOT / "assets" / "home.svg"),
     width="stretch",
-    alt="A clean lesion is read correctly and its explanation lies on the lesion. After a hardly "
-    "visible perturbation the reading is another one and the explanation has moved away.",
+    alt="A lesion of the phantom is read as melanoma. A perturbation too small to see turns the "
+    "reading into naevus, and the Grad-CAM map moves.",
 )
 if st.button("**Open a case**", icon=":material/arrow_forward:"):
     st.switch_page(ROOT / "pages" / "case.py")
