@@ -9,6 +9,7 @@ from radar_core.ui.filmstrip import filmstrip
 from radar_core.ui.polling import polled
 from radar_core.ui.text import plain, sentence
 
+PAGE = {"title": "Case", "icon": ":material/radiology:", "order": 20}
 st.set_page_config(page_title="Case · RADAR")
 link.read()
 warmth = warm.progress()

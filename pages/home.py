@@ -4,6 +4,8 @@ import streamlit as st
 
 from radar_core.settings import ROOT
 
+PAGE = {"title": "Home", "icon": ":material/home:", "order": 10}
+
 FOR = {
     "Clinicians": (
         ":material/stethoscope:",

@@ -6,6 +6,7 @@ from radar_core.ui import warm
 from radar_core.ui.method_list import method_list
 from radar_core.ui.polling import polled
 
+PAGE = {"title": "Methods", "icon": ":material/menu_book:", "order": 90}
 st.set_page_config(page_title="Methods · RADAR")
 st.title("Methods", anchor=False)
 st.markdown(

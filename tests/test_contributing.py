@@ -17,6 +17,7 @@ from radar_core.attacks import ATTACKS
 from radar_core.explainers import Attribution
 from radar_core.runtime import Progress, generator
 from radar_core.settings import ROOT
+from radar_core.ui.places import places
 from tests import toys
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -72,8 +73,11 @@ def test_the_metric_compares_two_maps():
     assert names["__call__"](None, first, -first) == pytest.approx(-1)
 
 
+def test_the_line_of_a_page_makes_it_a_page(tmp_path):
+    (tmp_path / "new.py").write_text(block("PAGE ="), "utf-8")
+    assert [place.title for place in places(tmp_path)] == ["Name"]
+
+
 def test_the_places_named_are_there():
-    shell = (ROOT / "radar_core" / "ui" / "shell.py").read_text("utf-8")
     door = (ROOT / "radar_core" / "data" / "__init__.py").read_text("utf-8")
-    assert block("st.Page").split('"')[0] in shell
     assert block("NameData").split('"')[0] in door

@@ -6,6 +6,7 @@ import streamlit as st
 
 from radar_core.settings import ROOT
 from radar_core.ui import warm
+from radar_core.ui.places import places
 
 PAGES, ASSETS = ROOT / "pages", ROOT / "assets"
 
@@ -24,9 +25,8 @@ st.set_page_config(
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
 page = st.navigation(
     [
-        st.Page(PAGES / "home.py", title="Home", icon=":material/home:", default=True),
-        st.Page(PAGES / "case.py", title="Case", icon=":material/radiology:"),
-        st.Page(PAGES / "methods.py", title="Methods", icon=":material/menu_book:"),
+        st.Page(place.path, title=place.title, icon=place.icon, default=number == 0)
+        for number, place in enumerate(places(PAGES))
     ],
     position="sidebar",
 )
