@@ -11,20 +11,47 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from radar_core.api import attack, compare, explain
+    from radar_core.api import (
+        after_saving,
+        attack,
+        attack_grid,
+        compare,
+        explain,
+        fit,
+        smallest_flip,
+    )
+    from radar_core.attacks.pattern import load_pattern
     from radar_core.data import open_data
     from radar_core.models import Classifier, load_model
 
 _HOMES = {
     "attack": "radar_core.api",
+    "attack_grid": "radar_core.api",
     "explain": "radar_core.api",
     "compare": "radar_core.api",
+    "fit": "radar_core.api",
+    "after_saving": "radar_core.api",
+    "smallest_flip": "radar_core.api",
+    "load_pattern": "radar_core.attacks.pattern",
     "open_data": "radar_core.data",
     "load_model": "radar_core.models",
     "Classifier": "radar_core.models",
 }
 
-__all__ = ["Classifier", "__version__", "attack", "compare", "explain", "load_model", "open_data"]
+__all__ = [
+    "Classifier",
+    "__version__",
+    "after_saving",
+    "attack",
+    "attack_grid",
+    "compare",
+    "explain",
+    "fit",
+    "load_model",
+    "load_pattern",
+    "open_data",
+    "smallest_flip",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -48,3 +48,11 @@ class CannotWrite(RadarError, OSError):
 
 class DeviceUnavailable(RadarError, RuntimeError):
     """A device was named that this machine does not have."""
+
+
+class OutOfMemory(RadarError, MemoryError):
+    """Not even one image fits into the memory of the device."""
+
+
+class AttackFailed(RadarError, RuntimeError):
+    """A library's attack broke on this model or image, or gave back what is no image."""

@@ -16,7 +16,7 @@ class Control:
     """How a parameter is asked for, on a page and on the command line.
 
     `kind` is `int`, `float`, `choice` or `flag`; `low`, `high` and `step` belong to the numbers,
-    `options` to the choice.
+    `options` to the choice, and `titles` says how people read these where an id would not do.
     """
 
     kind: str
@@ -28,6 +28,7 @@ class Control:
     high: float | None = None
     step: float | None = None
     options: tuple[str, ...] = ()
+    titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def field_range(
@@ -47,8 +48,9 @@ def field_range(
 
 
 def field_choice(default: str, options: Iterable[str], *, title: str, help: str = "") -> Any:
-    """One of a few named options."""
-    control = Control("choice", default, title, help, options=tuple(options))
+    """One of a few named options; a mapping says beside each id how people read it."""
+    titles = dict(options) if isinstance(options, Mapping) else {}
+    control = Control("choice", default, title, help, options=tuple(options), titles=titles)
     return dataclasses.field(default=default, metadata={"control": control})
 
 

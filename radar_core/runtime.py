@@ -11,14 +11,15 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from radar_core.errors import Cancelled, DeviceUnavailable
+from radar_core.errors import Cancelled, DeviceUnavailable, OutOfMemory
 from radar_core.settings import settings
 
 if TYPE_CHECKING:
     import torch
 
+T = TypeVar("T")
 VERSIONED = ("torch", "torchvision", "captum", "lime", "torchattacks", "numpy", "streamlit")
 
 
@@ -130,15 +131,57 @@ def generator(seed: int, *stream: int | str) -> torch.Generator:
 BYTES_PER_INPUT_BYTE = {False: 60, True: 360}
 
 
-def batch_size(height: int, width: int, *, gradients: bool) -> int:
-    """How many images of that size one pass may hold within the memory budget (at least 1)."""
-    one = 3 * height * width * 4 * BYTES_PER_INPUT_BYTE[gradients]
+def batch_size(height: int, width: int, *, gradients: bool, bytes_per_image: int = 0) -> int:
+    """How many images of that size one pass may hold within the memory budget (at least 1).
+
+    Args:
+        bytes_per_image: what one image is known to take; without it, what the hungriest
+            architecture of the zoo would.
+    """
+    one = bytes_per_image or 3 * height * width * 4 * BYTES_PER_INPUT_BYTE[gradients]
     budget = settings().memory_mb * 2**20
     if machine().device.startswith("cuda"):
         import torch
 
         budget = max(budget, torch.cuda.mem_get_info()[0] // 2)
     return max(1, min(budget // one, 256))
+
+
+def halving(
+    count: int, size: int, work: Callable[[int, int], T], said: Callable[[str], None]
+) -> list[T]:
+    """The results of `work(start, end)` over `count` items, at most `size` at a time.
+
+    Where the device has too little memory, the size is halved and the work goes on from the item
+    it had come to; what happened is said in one sentence.
+
+    Raises:
+        OutOfMemory: not even one item fits.
+    """
+    import torch
+
+    done: list[T] = []
+    at = 0
+    while at < count:
+        end = min(at + size, count)
+        try:
+            done.append(work(at, end))
+        except torch.OutOfMemoryError:
+            size = end - at
+        else:
+            at = end
+            continue
+        # Out of the handler: its traceback holds the tensors that did not fit.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if size == 1:
+            raise OutOfMemory(
+                f"{machine().name} has too little memory for one image; take a smaller model or "
+                "input size, or set RADAR_DEVICE=cpu"
+            )
+        size //= 2
+        said(f"{machine().name} ran out of memory; went on with batches of {size}.")
+    return done
 
 
 @dataclass
@@ -164,6 +207,16 @@ def count_passes() -> Iterator[Passes]:
         if outer is not None:
             outer.forward += inner.forward
             outer.backward += inner.backward
+
+
+@contextlib.contextmanager
+def uncounted() -> Iterator[None]:
+    """Passes within the block are nobody's."""
+    token = _meter.set(None)
+    try:
+        yield
+    finally:
+        _meter.reset(token)
 
 
 def open_meter() -> Passes | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from radar_core.epsilon import Norm
     from radar_core.runtime import Passes
 
 Status = Literal["flipped", "held", "already wrong", "no-op"]
@@ -83,8 +84,15 @@ class AttackResult:
         readings_clean, readings_attacked: per image.
         linf, l2: per image, the distance really reached, in [0, 1] pixels.
         changed: per image, the share of pixels (any channel) that changed.
-        eps: the allowed radius as written; `parameters` and `seed` make the result repeatable.
-        passes: images through the model, forward and backward.
+        eps: the allowed radius as written, in `norm`; `own` where there was none. `targets`,
+            `parameters` and `seed` make the result repeatable.
+        norm: what ε bounds, and by which an attack without a budget takes its place on an ε axis.
+        distances: per image, for an attack that seeks the nearest example: how far that lies, in
+            `norm`, whatever ε allows; None where none was found. Empty for other attacks.
+        history: per image, its margin (logits; positive reads another class, or the target) at
+            each iteration; empty where the attack does not iterate.
+        passes, seconds: of the call, all images and all ε together.
+        facts: what the attack states about its run, and what the machine made of it.
     """
 
     images: Tensor
@@ -97,10 +105,15 @@ class AttackResult:
     changed: tuple[float, ...]
     attack: str
     eps: str
+    norm: Norm
+    targets: tuple[str, ...] | None
     parameters: Mapping[str, Any]
     seed: int
     passes: Passes
     seconds: float
+    distances: tuple[float | None, ...] = ()
+    history: tuple[tuple[float, ...], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,7 +119,9 @@ def test_result_states_what_makes_it_repeatable():
     result = radar.attack(model, images, "pgd", "0.5/255", steps=3, seed=5)
     assert (result.attack, result.eps, result.seed) == ("pgd", "0.5/255", 5)
     assert result.parameters["steps"] == 3
-    assert set(result.parameters) == {"steps", "step_size", "restarts", "random_start"}
+    assert set(result.parameters) == {
+        *("steps", "step_size", "restarts", "random_start", "norm", "early_stop")
+    }
     again = radar.attack(
         model, images, result.attack, result.eps, seed=result.seed, **result.parameters
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 
-from radar_core.attacks import ATTACKS, Perturbation
+from radar_core.attacks import ATTACKS, Family, Perturbation, Placing
 from radar_core.attacks.objective import Objective
+from radar_core.epsilon import Norm
 from radar_core.runtime import Progress
 
 
@@ -23,7 +24,10 @@ class Fgsm:
 
     title: ClassVar[str] = "FGSM"
     source: ClassVar[str] = "Goodfellow et al. 2015, arXiv:1412.6572"
-    norm: ClassVar[Literal["linf", "l2"]] = "linf"
+    family: ClassVar[Family] = "gradient"
+    placing: ClassVar[Placing] = "budget"
+    norm: ClassVar[Norm] = "linf"
+    targetable: ClassVar[bool] = True
     order: ClassVar[int] = 10
 
     def perturb(
@@ -32,4 +36,4 @@ class Fgsm:
         """See `Attack.perturb`; nothing is drawn."""
         progress.step(0.0, "gradient")
         gradient, _ = objective.gradient(objective.clean)
-        return Perturbation(objective.project(objective.clean + objective.radii * gradient.sign()))
+        return Perturbation(objective.project(objective.clean + objective.steepest(gradient)))

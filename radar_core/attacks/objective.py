@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from radar_core.attacks.balls import BALLS, Box
 from radar_core.attacks.losses import log_odds, margin
+from radar_core.epsilon import Norm
 from radar_core.models.classifier import Classifier
 
 Rows = slice | Tensor
@@ -16,43 +18,63 @@ ALL = slice(None)
 
 
 class Objective:
-    """Clean images, the class to leave or to reach, the L∞ ball allowed, and gradients.
+    """Clean images at one or more ε, the class to leave or to reach, and gradients.
 
-    The clean images are read once, here; the graph of that pass is kept until the first gradient,
-    so an attack that starts at the clean image pays one forward pass, not two.
+    A row is an image at an ε: first all images at the first ε, then all at the second. The clean
+    images are read once, here, whatever the number of ε; the graph of that pass is kept until the
+    first gradient, so an attack that starts at the clean image pays one forward pass, not two, and
+    one gradient serves all ε.
 
     Args:
         model: held by the caller.
-        clean: (n, 3, h, w) float32 in [0, 1].
-        radii: the allowed distance per channel, in [0, 1] pixels.
-        targets: the class to reach in each image; None leaves the class read in it. An image
+        images: (n, 3, h, w) float32 in [0, 1].
+        radii: for each ε, the allowed distance per channel in [0, 1] pixels; infinite for none.
+        targets: (n,) the class to reach in each image; None leaves the class read in it. An image
             that already reads its target is given no room: there is nothing to attack.
+        norm: what the radii bound.
+        pattern: (3, h, w) of L∞ norm 1, for an attack that was fitted beforehand.
 
     Attributes:
-        classes: (n,) the class to leave, or to reach where `targeted`.
-        radii: (n, 3, 1, 1) per image and channel.
-        low, high: (n, 3, h, w) the allowed box: within `radii` of `clean` and within [0, 1].
+        clean: (m, 3, h, w) the clean image of each row.
+        clean_logits: (m, k) what the model gives for it.
+        classes: (m,) the class to leave, or to reach where `targeted`.
+        radii: (m, 3, 1, 1) per row and channel.
+        box: the rows' smallest box that holds all that is allowed.
     """
 
     def __init__(
         self,
         model: Classifier,
-        clean: Float[Tensor, "n 3 h w"],
-        radii: tuple[float, ...],
+        images: Float[Tensor, "n 3 h w"],
+        radii: Sequence[tuple[float, ...]],
         targets: Int64[Tensor, " n"] | None = None,
+        *,
+        norm: Norm = "linf",
+        pattern: Float[Tensor, "3 h w"] | None = None,
     ) -> None:
-        self.model = model
-        self.clean = clean.detach()
-        self._kept: tuple[Tensor, Tensor] | None = self._forward(self.clean)
-        self.clean_logits = self._kept[1].detach()
-        read = self.clean_logits.softmax(1).argmax(1)
+        self.model, self.norm, self.pattern = model, norm, pattern
+        self.ball = BALLS[norm]
+        self._frames = len(radii)
+        self._images = images.detach()
+        self.clean = self._rows(self._images)
+        self._kept: tuple[Tensor, Tensor] | None = self._forward(self._images)
+        logits = self._kept[1].detach()
+        self.clean_logits = self._rows(logits)
+        read = logits.softmax(1).argmax(1)
         self.targeted = targets is not None
-        self.classes = read if targets is None else targets
-        room = _round_down(radii, clean).expand(len(clean), 3, 1, 1)
-        self.radii = room if targets is None else room * (read != targets).view(-1, 1, 1, 1)
-        self.low, self.high = _box(self.clean, self.radii)
+        self.classes = self._rows(read if targets is None else targets)
+        each = [_round_down(radius, images).expand(len(images), -1, -1, -1) for radius in radii]
+        self.radii = torch.cat(each)
+        if targets is not None:
+            there = self._rows(read == targets).view(-1, 1, 1, 1)
+            self.radii = self.radii.masked_fill(there, 0.0)
+        self.box = Box(self.clean, self.radii)
         self._asked = False
-        self._seen = torch.zeros(len(clean), dtype=torch.bool, device=clean.device)
+        self._seen = torch.zeros(len(self.radii), dtype=torch.bool, device=images.device)
+
+    def _rows(self, each: Tensor) -> Tensor:
+        """One value an image as one a row; the same tensor where there is one ε."""
+        return each if self._frames == 1 else each.repeat(self._frames, *[1] * (each.ndim - 1))
 
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
@@ -68,7 +90,8 @@ class Objective:
         """The direction that raises the chance of success, and the logits, from one pass.
 
         Args:
-            images: variants of the clean images that `rows` selects, in that order.
+            images: variants of the clean images that `rows` selects, in that order. `clean` itself
+                is passed once for all ε, and answered for all rows.
             loss: of logits and classes, one value an image; raised for a class to leave, lowered
                 for a class to reach.
 
@@ -77,18 +100,31 @@ class Objective:
             logits, detached.
         """
         kept, self._kept = self._kept, None
-        leaf, logits = kept if kept and images is self.clean else self._forward(images)
+        shared = images is self.clean
+        if shared:
+            leaf, logits = kept or self._forward(self._images)
+            classes = self.classes[: len(self._images)]
+        else:
+            leaf, logits = self._forward(images)
+            classes = self.classes[rows]
         gradient = None
         if logits.requires_grad:
             with torch.enable_grad():
-                value = loss(logits, self.classes[rows]).sum()
+                value = loss(logits, classes).sum()
             (gradient,) = torch.autograd.grad(
                 -value if self.targeted else value, leaf, allow_unused=True
             )
-        gradient = torch.zeros_like(images) if gradient is None else gradient.nan_to_num(0.0)
+        gradient = torch.zeros_like(leaf) if gradient is None else gradient.nan_to_num(0.0)
+        logits = logits.detach()
+        if shared:
+            gradient, logits, rows = self._rows(gradient), self._rows(logits), ALL
+        self.saw(gradient, rows)
+        return gradient.detach(), logits
+
+    def saw(self, gradient: Float[Tensor, "m 3 h w"], rows: Rows = ALL) -> None:
+        """Take note of a gradient that an attack computed by itself, for `without_gradient`."""
         self._asked = True
         self._seen[rows] |= gradient.flatten(1).any(1)
-        return gradient, logits.detach()
 
     @torch.no_grad()
     def logits(self, images: Float[Tensor, "m 3 h w"]) -> Float[Tensor, "m k"]:
@@ -97,11 +133,30 @@ class Objective:
         logits: Tensor = self.model(images)
         return logits
 
+    @property
+    def open(self) -> Bool[Tensor, " m"]:
+        """Rows with room to move: an ε above zero, and a target that is not yet read."""
+        return self.radii.flatten(1).any(1)
+
+    def steepest(
+        self, gradient: Float[Tensor, "m 3 h w"], rows: Rows = ALL
+    ) -> Float[Tensor, "m 3 h w"]:
+        """The step of length ε that follows a gradient best."""
+        return self.ball.steepest(gradient, self.radii[rows])
+
+    def random_start(
+        self, generator: torch.Generator, rows: Rows = ALL
+    ) -> Float[Tensor, "m 3 h w"]:
+        """Uniform in the ball, cut to [0, 1]; one draw serves all rows."""
+        clean = self.clean[rows]
+        moved = clean + self.radii[rows] * self.ball.draw(clean, generator)
+        return self.project(moved, rows)
+
     def project(
         self, images: Float[Tensor, "m 3 h w"], rows: Rows = ALL
     ) -> Float[Tensor, "m 3 h w"]:
-        """The nearest allowed images."""
-        return images.clamp(self.low[rows], self.high[rows])
+        """Allowed images near these."""
+        return self.ball.project(images, self.box[rows], self.radii[rows])
 
     def margin(self, logits: Float[Tensor, "m k"], rows: Rows = ALL) -> Float[Tensor, " m"]:
         """How far each image is past the decision boundary, in logits; positive is success."""
@@ -109,8 +164,8 @@ class Objective:
         return -margins if self.targeted else margins
 
     @property
-    def without_gradient(self) -> Bool[Tensor, " n"]:
-        """Images for which gradients were asked for and every one was zero."""
+    def without_gradient(self) -> Bool[Tensor, " m"]:
+        """Rows for which gradients were asked for and every one was zero."""
         return ~self._seen & self._asked
 
 
@@ -121,11 +176,3 @@ def _round_down(radii: tuple[float, ...], like: Tensor) -> Float[Tensor, "1 3 1 
     over = rounded.double() > exact
     rounded = torch.where(over, torch.nextafter(rounded, torch.zeros(())), rounded)
     return rounded.to(like.device).view(1, 3, 1, 1)
-
-
-def _box(clean: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
-    """The allowed box, its faces moved by one float where rounding put them outside the radius."""
-    low, high = clean - radii, clean + radii
-    low = torch.where(clean - low > radii, torch.nextafter(low, clean), low)
-    high = torch.where(high - clean > radii, torch.nextafter(high, clean), high)
-    return low.clamp_min(0), high.clamp_max(1)

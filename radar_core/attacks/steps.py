@@ -1,51 +1,117 @@
-"""What iterative attacks share: where they start, and what they keep."""
+"""What iterative attacks share: what they keep, and the walk along the gradient."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from radar_core.attacks import Perturbation
 from radar_core.attacks.objective import Objective
+from radar_core.params import field_flag
+from radar_core.runtime import Progress
 
 
-def random_start(
-    objective: Objective, rows: Int64[Tensor, " m"], generator: torch.Generator
-) -> Float[Tensor, "m 3 h w"]:
-    """Uniform in the L∞ ball, cut to [0, 1]; one draw serves all images."""
-    clean = objective.clean[rows]
-    draw = torch.rand((1, *clean.shape[1:]), generator=generator).to(clean.device)
-    return objective.project(clean + objective.radii[rows] * (2 * draw - 1), rows)
+def early_stop_flag() -> Any:
+    """The parameter that most iterative attacks share."""
+    return field_flag(
+        False,
+        title="Stop at the flip",
+        help="leave an image alone once it reads differently: faster, and not a step further",
+    )
 
 
 class Strongest:
-    """Per image, the variant that lies furthest past the decision boundary of all offered.
+    """Per row, the variant that lies furthest past the decision boundary of all offered.
 
     Attributes:
         images, logits: of the strongest so far; the clean images until something is offered.
+        history: the margins of each offer, NaN for rows that were not offered.
     """
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self.images = objective.clean.clone()
         self.logits = objective.clean_logits.clone()
-        self._margins = torch.full_like(self.logits[:, 0], -torch.inf)
+        self.margins = torch.full_like(self.logits[:, 0], -torch.inf)
+        self.history: list[Tensor] = []
 
     @property
     def held(self) -> Int64[Tensor, " m"]:
-        """The images that nothing offered has flipped."""
-        return (self._margins <= 0).nonzero()[:, 0]
+        """The rows with room that nothing offered has flipped."""
+        return ((self.margins <= 0) & self._objective.open).nonzero()[:, 0]
 
     def offer(
         self,
         images: Float[Tensor, "m 3 h w"],
         logits: Float[Tensor, "m k"],
         rows: Int64[Tensor, " m"],
-    ) -> None:
-        """Take these variants of the images `rows` where they are stronger."""
+    ) -> Float[Tensor, " m"]:
+        """Take these variants of the images `rows` where they are stronger; gives their margins."""
         margins = self._objective.margin(logits, rows)
-        better = margins > self._margins[rows]
+        better = margins > self.margins[rows]
         taken = rows[better]
         self.images[taken] = images[better]
         self.logits[taken] = logits[better]
-        self._margins[taken] = margins[better]
+        self.margins[taken] = margins[better]
+        seen = torch.full_like(self.margins, torch.nan)
+        seen[rows] = margins
+        self.history.append(seen)
+        return margins
+
+    def perturbation(self) -> Perturbation:
+        """What there is to hand back."""
+        history = torch.stack(self.history) if self.history else None
+        return Perturbation(self.images, self.logits, history)
+
+
+def walk(
+    objective: Objective,
+    *,
+    steps: int,
+    step_size: float,
+    restarts: int = 1,
+    early_stop: bool = False,
+    start: torch.Generator | None = None,
+    direction: Callable[[Tensor, Tensor], Tensor] | None = None,
+    progress: Progress,
+) -> Perturbation:
+    """Steps along the gradient, each projected back into the ball; the strongest iterate is kept.
+
+    Args:
+        steps: gradients of one start.
+        step_size: length of a step in ε / steps.
+        restarts: starts, made for the rows that no earlier one flipped.
+        early_stop: an image is left alone as soon as it flips.
+        start: draws of the random starts; None starts at the clean image.
+        direction: what is followed in the place of the gradient, of (gradient, rows).
+        progress: stepped before each pass.
+    """
+    strongest = Strongest(objective)
+    passes = restarts * (steps + 1)
+    for restart in range(restarts):
+        rows = strongest.held
+        images = objective.clean if start is None else objective.random_start(start, rows)
+        for step in range(steps):
+            if not len(rows):
+                break
+            progress.step((restart * (steps + 1) + step) / passes, f"step {step + 1} of {steps}")
+            gradient, logits = objective.gradient(images, rows)
+            if images is objective.clean:
+                # All rows were passed at once, those without room among them.
+                images, gradient, logits = images[rows], gradient[rows], logits[rows]
+            if step or start is not None:
+                margins = strongest.offer(images, logits, rows)
+                if early_stop:
+                    going = margins <= 0
+                    rows, images, gradient = rows[going], images[going], gradient[going]
+            followed = gradient if direction is None else direction(gradient, rows)
+            length = step_size / steps
+            images = objective.project(images + length * objective.steepest(followed, rows), rows)
+        if len(rows):
+            progress.step(((restart + 1) * (steps + 1) - 1) / passes, "last step")
+            strongest.offer(images, objective.logits(images), rows)
+    return strongest.perturbation()

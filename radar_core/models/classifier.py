@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from radar_core.epsilon import IMAGENET_STD
 from radar_core.errors import BadModel
-from radar_core.runtime import batch_size, machine, open_meter
+from radar_core.runtime import batch_size, machine, open_meter, uncounted
 from radar_core.types import Reading
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -77,6 +77,7 @@ class Classifier(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1))
         self._background = background
         self._lock = threading.RLock()
+        self._kept_bytes: int | None = None
         self.mean: Tensor
         self.std: Tensor
         first = next(module.parameters(), None)
@@ -154,6 +155,30 @@ class Classifier(nn.Module):
                     module.training = mode
                 for parameter, wants in wanted:
                     parameter.requires_grad_(wants)
+
+    def measured_batch_size(self) -> int:
+        """How many images a pass with gradients may hold within the memory budget.
+
+        Unlike `runtime.batch_size`, from what this very module keeps for a backward pass, measured
+        once: one image is passed forward and the tensors that autograd keeps are added up. Over
+        the zoo the peak of a pass is at most 1.3 times that (benchmarks/memory.py); 1.4 is assumed.
+        """
+        side = self.input_size
+        if self._kept_bytes is None:
+            kept: dict[int, Tensor] = {}  # by storage; held, so that no address is used twice
+
+            def keep(value: Tensor) -> Tensor:
+                kept[value.untyped_storage().data_ptr()] = value
+                return value
+
+            leaf = torch.zeros((1, 3, side, side), device=self.device, requires_grad=True)
+            hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value)
+            with self.held(), uncounted(), torch.enable_grad(), hooks:
+                self(leaf)
+            own = {v.untyped_storage().data_ptr() for v in self.state_dict().values()}
+            sizes = [v.untyped_storage().nbytes() for p, v in kept.items() if p not in own]
+            self._kept_bytes = int(1.4 * sum(sizes)) + 4 * leaf.nbytes
+        return batch_size(side, side, gradients=True, bytes_per_image=self._kept_bytes)
 
     def prepare(self, images: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "m 3 s s"]:
         """A batch at the input size on the model's device.

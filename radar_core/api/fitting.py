@@ -1,0 +1,82 @@
+"""Fit a universal perturbation: one pattern for all images."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from radar_core.api.attacking import attack
+from radar_core.api.inputs import Images, prepared
+from radar_core.attacks import ATTACKS, Universal
+from radar_core.attacks.pattern import Pattern
+from radar_core.errors import BadParameter
+from radar_core.models.classifier import Classifier
+from radar_core.runtime import Progress, generator
+
+
+@torch.inference_mode(False)
+def fit(
+    model: Classifier,
+    images: Images,
+    name: str = "uap",
+    *,
+    target: str | None = None,
+    seed: int = 0,
+    fitted_on: str = "images given",
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> Pattern:
+    """Fit a universal attack on some images, to be applied to others.
+
+    Args:
+        model: never changed.
+        images: as `attack` takes them; test it on images that are not among them.
+        name: a registered attack of the family *universal*.
+        target: a class to reach; None leaves whatever the model reads in each image.
+        seed: of every random draw.
+        fitted_on: where the images come from, in words.
+        progress: told of each model pass; may cancel.
+        parameters: of the attack, each checked.
+
+    Raises:
+        RadarError: an image, name, class or parameter that cannot be used, or an attack that
+            needs no fitting; `Cancelled`.
+    """
+    method = ATTACKS.create(name, **parameters)
+    if not isinstance(method, Universal):
+        raise BadParameter(f"{method.title} needs no fitting; attack with it directly")
+    clean = prepared(model, images)
+    progress = progress or Progress()
+    goal = None if target is None else model.index(target)
+    with model.held():
+        values = method.fit(
+            model,
+            clean,
+            goal,
+            generator=generator(seed, "fit"),
+            progress=progress.part(0.0, 0.9),
+        )
+    pattern = Pattern(
+        values=values.cpu(),
+        attack=name,
+        parameters=asdict(method),  # type: ignore[call-overload]  # every method is a dataclass
+        seed=seed,
+        model=model.sha256(),
+        target=target,
+        fitted_on=fitted_on,
+        images=len(clean),
+        fooled=0.0,
+    )
+    tried = attack(
+        model,
+        clean,
+        name,
+        method.fitted_at,
+        target=target,
+        pattern=pattern,
+        progress=progress.part(0.9, 1.0),
+        **parameters,
+    )
+    return replace(pattern, fooled=tried.status.count("flipped") / len(clean))
