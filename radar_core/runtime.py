@@ -191,6 +191,11 @@ class Passes:
     forward: int = 0
     backward: int = 0
 
+    def add(self, other: Passes) -> None:
+        """Count those of another, too."""
+        self.forward += other.forward
+        self.backward += other.backward
+
 
 _meter: contextvars.ContextVar[Passes | None] = contextvars.ContextVar("passes", default=None)
 
@@ -205,8 +210,7 @@ def count_passes() -> Iterator[Passes]:
     finally:
         _meter.reset(token)
         if outer is not None:
-            outer.forward += inner.forward
-            outer.backward += inner.backward
+            outer.add(inner)
 
 
 @contextlib.contextmanager

@@ -73,6 +73,22 @@ class Reading:
         }
 
 
+@dataclass(frozen=True)
+class Saved:
+    """What the model reads in an example that was saved and opened again.
+
+    `survives` says whether it is still another class than in the clean image (or the target where
+    there was one); None where it had not flipped to begin with.
+    """
+
+    reading: Reading
+    survives: bool | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"reading": self.reading.as_dict(), "survives": self.survives}
+
+
 @dataclass(frozen=True, eq=False)
 class AttackResult:
     """Adversarial examples and what they reached.

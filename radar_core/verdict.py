@@ -6,11 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from radar_core.epsilon import parse_epsilon
+from radar_core.epsilon import Epsilon, Norm, parse_epsilon
 
 if TYPE_CHECKING:
+    from radar_core.api.flipping import Flip
     from radar_core.case import CaseResult
-    from radar_core.types import Reading
+    from radar_core.types import AttackResult, Reading
+
+
+NOTHING = "which says nothing about robustness: the model reads "
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,9 @@ def verdict(result: CaseResult) -> tuple[Part, ...]:
     attacked = Part(named(attacked_reading), "attacked")
     status = result.attack.status[0]
     changed = attacked_reading.label != result.clean_reading.label
-    eps = parse_epsilon(result.spec.eps)
-    size = f"{result.attack.linf[0] * 255:.3g}/255" if eps.normalised else eps.label
-    by = f"A change of at most {size} per pixel"
+    by = _change(result)
     if status == "no-op":
-        return (
-            Part(
-                "The attack changed nothing, so it says nothing about robustness: the model reads "
-            ),
-            clean,
-            Part("."),
-        )
+        return (Part(_nothing(result)), clean, Part("."))
     if status == "already wrong":
         return (
             Part("The model was already wrong before any attack: it reads "),
@@ -74,7 +70,69 @@ def verdict(result: CaseResult) -> tuple[Part, ...]:
     else:
         said = [Part(f"{by} does not change the reading: "), clean, Part(" becomes "), attacked]
         said.append(Part("."))
-    return (*said, *_focus(result))
+    if changed and status != "flipped":
+        said.append(Part(f" It was to be {result.spec.towards}."))
+    return (*said, *_beyond(result.attack), *_focus(result))
+
+
+def _change(result: CaseResult) -> str:
+    """What was done to the image, as the subject of a sentence."""
+    from radar_core.attacks import ATTACKS
+
+    assert result.attack is not None
+    method = ATTACKS[result.spec.attack]
+    eps = parse_epsilon(result.spec.eps, result.attack.norm)
+    in_pixels = eps.norm == "linf" and not eps.normalised and method.placing == "budget"
+    size = eps.label if in_pixels else f"{result.attack.linf[0] * 255:.3g}/255"
+    if method.family == "benign":
+        return f"{method.title}, a harmless change of at most {size} per pixel,"
+    return f"A change of at most {size} per pixel"
+
+
+def _nothing(result: CaseResult) -> str:
+    """Why nothing changed, up to the reading."""
+    from radar_core.attacks import ATTACKS
+
+    if result.spec.towards == result.clean_reading.label:
+        return "There is nothing to attack: to begin with, the model reads "
+    method = ATTACKS[result.spec.attack]
+    if method.placing == "distance" and result.attack and result.attack.distances == (None,):
+        return f"{method.title} found no example, {NOTHING}"
+    return f"The attack changed nothing, {NOTHING}"
+
+
+def _beyond(attack: AttackResult) -> tuple[Part, ...]:
+    """Where an example lies that ε does not reach."""
+    found = attack.distances[0] if attack.distances else None
+    eps = parse_epsilon(attack.eps, attack.norm)
+    if found is None or eps.normalised or found <= eps.value:
+        return ()
+    return (Part(f" The nearest example found lies at {distance_text(found, attack.norm)}."),)
+
+
+def distance_text(value: float, norm: Norm) -> str:
+    """A distance for people, in grey levels where it bounds single pixels."""
+    return f"{value * 255:.3g}/255" if norm == "linf" else f"L2 {value:.3g}"
+
+
+def flip_sentence(flip: Flip) -> str:
+    """The smallest ε that turns a reading, with its bracket, in plain words."""
+    if flip.high is None and not flip.tried_to.value:
+        return "The attack found no example at all, which says nothing about robustness."
+    if flip.high is None:
+        return (
+            f"No ε up to {flip.tried_to.label} turned the reading; a stronger attack still might."
+        )
+    high, low = (_precise(eps) for eps in (flip.high, flip.low))
+    again = "tried again, it did" if flip.verified else "tried again, it did not"
+    return f"The smallest ε found to turn the reading is {high} ({again}); at {low} it failed."
+
+
+def _precise(eps: Epsilon) -> str:
+    """An ε of a bracket, to three digits."""
+    if eps.normalised:
+        return f"{eps.value:.3g} normalised"
+    return distance_text(eps.value, eps.norm)
 
 
 def _focus(result: CaseResult) -> tuple[Part, ...]:

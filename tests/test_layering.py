@@ -22,7 +22,7 @@ LEVELS = (
     {"data", "models"},
     {"attacks", "explainers", "metrics", "detection"},
     {"api"},
-    {"case", "verdict", "pictures", "figures", "experiments", "reports", "launch"},
+    {"case", "verdict", "pictures", "figures", "sanity", "experiments", "reports", "launch"},
     {"ui", "cli"},
     {"pages", "app", "__main__"},
 )

@@ -48,6 +48,19 @@ class Flip:
     verified: bool
     attacks: int
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "low": self.low.value,
+            "high": self.high.value if self.high else None,
+            "eps": self.high.text if self.high else None,
+            "norm": self.norm,
+            "normalised": self.low.normalised,
+            "tried_to": self.tried_to.text,
+            "verified": self.verified,
+            "attacks": self.attacks,
+        }
+
 
 def smallest_flip(
     model: Classifier,

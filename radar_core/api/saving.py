@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -14,21 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from radar_core.models.classifier import Classifier
-from radar_core.types import AttackResult, Reading
+from radar_core.types import AttackResult, Reading, Saved
 
 JPEG_QUALITY = 95
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What the model reads in an example that was saved and opened again.
-
-    `survives` says whether it is still another class than in the clean image (or the target where
-    there was one); None where it had not flipped to begin with.
-    """
-
-    reading: Reading
-    survives: bool | None
 
 
 def png(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:

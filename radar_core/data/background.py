@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import random
 from typing import TYPE_CHECKING
 
-from radar_core.errors import BadData, BadImage
+from radar_core.data.sampling import in_turn, readable
+from radar_core.errors import BadData
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,22 +30,5 @@ def background_images(data: DataSet, model: Classifier, count: int = 16) -> Tens
 
     with contextlib.suppress(BadData):  # a set without splits: its own images serve
         data = data.split("train")
-    by_class: dict[str | None, list[int]] = {}
-    for index, entry in enumerate(data.entries):
-        by_class.setdefault(entry.label, []).append(index)
-    draw = random.Random(SEED)
-    for indices in by_class.values():
-        draw.shuffle(indices)
-    queues = [by_class[label] for label in sorted(by_class, key=str)]
-    order = [queue[i] for i in range(len(data)) for queue in queues if i < len(queue)]
-    images: list[Tensor] = []
-    for index in order:
-        if len(images) == count:
-            break
-        try:
-            images.append(model.prepare(data[index].image)[0].cpu())
-        except BadImage:
-            continue
-    if not images:
-        raise BadData(f"{data.name} has no readable image to stand for the background")
-    return torch.stack(images)
+    cases = readable(data, in_turn(data, SEED), count)
+    return torch.stack([model.prepare(case.image)[0].cpu() for case in cases])

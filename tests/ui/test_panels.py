@@ -66,6 +66,8 @@ def done(clean: torch.Tensor) -> CaseResult:
             (1.0,),
             "pgd",
             "4/255",
+            "linf",
+            None,
             {},
             0,
             Passes(),

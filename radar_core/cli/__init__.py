@@ -1,0 +1,34 @@
+"""The command line: `python -m radar_core COMMAND`; each file of this folder is a command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from radar_core.cli import case, curve, dashboard, fit, listing, sanity, train
+from radar_core.errors import RadarError
+
+COMMANDS = (case, curve, fit, sanity, listing, train, dashboard)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 with one sentence on an error the user can mend."""
+    parser = argparse.ArgumentParser(prog="radar_core", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    arguments = parser.parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except RadarError as error:
+        print(f"radar: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("radar: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
