@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from radar_core.epsilon import parse_epsilon
 from radar_core.errors import CannotWrite
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def write_case(result: CaseResult, folder: Path) -> None:
     assert result.attack is not None
     clean = result.clean.numpy()
     attacked = result.attack.images[0].cpu().numpy()
-    radius = max(parse_epsilon(result.spec.eps).radii)
+    radius = result.attack.linf[0]
     pictures = {
         "clean": to_pixels(clean),
         "attacked": to_pixels(attacked),

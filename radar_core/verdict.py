@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from radar_core.epsilon import Epsilon, Norm, parse_epsilon
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from radar_core.api.flipping import Flip
     from radar_core.case import CaseResult
-    from radar_core.types import AttackResult, Reading
+    from radar_core.types import AttackResult, Reading, Saved
 
 
 NOTHING = "which says nothing about robustness: the model reads "
@@ -126,6 +128,23 @@ def flip_sentence(flip: Flip) -> str:
     high, low = (_precise(eps) for eps in (flip.high, flip.low))
     again = "tried again, it did" if flip.verified else "tried again, it did not"
     return f"The smallest ε found to turn the reading is {high} ({again}); at {low} it failed."
+
+
+def survival_sentence(saved: Mapping[str, Saved]) -> str:
+    """Whether the flip of an example outlives its being saved; empty where there was none."""
+    kept = {name: s.survives for name, s in saved.items() if s.survives is not None}
+    if not kept:
+        return ""
+    titles = {"png": "an 8-bit PNG", "jpeg95": "a JPEG of quality 95"}
+    lasts = [titles.get(name, name) for name, survives in kept.items() if survives]
+    lost = [titles.get(name, name) for name, survives in kept.items() if not survives]
+    if not lost:
+        return f"Saved as {' or '.join(lasts)}, the image still reads differently."
+    if not lasts:
+        return f"Saved as {' or '.join(lost)}, the flip is lost."
+    return (
+        f"Saved as {lasts[0]}, the image still reads differently; as {lost[0]}, the flip is lost."
+    )
 
 
 def _precise(eps: Epsilon) -> str:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
+from radar_core.epsilon import parse_epsilon
 from radar_core.runtime import machine
 from radar_core.ui.compute import case_steps
 from radar_core.ui.controls import Wanted
+from radar_core.ui.curve_body import curve, leave_curve
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.panels import CaseView, metric_text, same_map, short, waiting
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, sentence
 from radar_core.ui.viewer import viewer
+from radar_core.verdict import certainty
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec
@@ -60,7 +63,14 @@ def body(wanted: Wanted) -> None:
     if st.session_state.get(_CANCELLED) not in (None, spec.key()):
         del st.session_state[_CANCELLED]
     job = _job(wanted, spec)
+    if job is None or job.active:
+        leave_curve()
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
+    if job is not None and job.state == "done" and job.value is not None:
+        result = job.value.result
+        _consistency(result)
+        curve(wanted, result)
+        _record(result)
 
 
 def _job(wanted: Wanted, spec: CaseSpec) -> Job | None:
@@ -88,8 +98,6 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
             st.markdown(f":small[:orange[:material/info: {plain(note)}]]")
         columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
         viewer(view.blob if view else waiting(columns), key="viewer")
-    if view is not None and view.result.stage == "done":
-        _details(view.result)
     return bool(job and job.active)
 
 
@@ -139,7 +147,7 @@ def _again(spec: CaseSpec) -> None:
     device_jobs().forget(spec.key())
 
 
-def _details(result: CaseResult) -> None:
+def _consistency(result: CaseResult) -> None:
     from radar_core.metrics import METRICS
 
     if result.scores:
@@ -156,6 +164,9 @@ def _details(result: CaseResult) -> None:
         st.caption(
             " · ".join(f"{cast(Any, METRICS[m]).title}: {same_map(METRICS[m])}" for m in METRICS)
         )
+
+
+def _record(result: CaseResult) -> None:
     values = result.as_dict()
     with st.expander("Distances, passes, versions, command line", icon=":material/receipt_long:"):
         assert result.attack is not None
@@ -166,8 +177,15 @@ def _details(result: CaseResult) -> None:
             st.table(
                 {
                     "Attack status": attack.status[0],
+                    "ε allowed": parse_epsilon(attack.eps, attack.norm).label,
                     "L∞ reached": f"{attack.linf[0]:.5f} = {attack.linf[0] * 255:.3g}/255",
-                    "L2 reached": f"{attack.l2[0]:.4f} = {attack.l2[0] * 255:.1f}/255",
+                    "L2 reached": f"{attack.l2[0]:.4f} = {attack.l2[0] * 255:,.0f}/255",
+                    **{
+                        f"Reads after {name}": f"{plain(s.reading.label)} "
+                        f"{certainty(s.reading.probability)}"
+                        for name, s in result.saved.items()
+                    },
+                    **{plain(str(k)): plain(str(v)) for k, v in attack.facts.items()},
                     "Pixels changed": f"{attack.changed[0]:.2%} = "
                     f"{round(attack.changed[0] * side * side):,} of {side * side:,}",
                     "Class explained": ", ".join(sorted(set(values["explained"].values()))) or "—",

@@ -13,9 +13,10 @@ from radar_core.runtime import Progress
 from radar_core.settings import settings
 
 if TYPE_CHECKING:
-    from radar_core.case import CaseSpec
+    from radar_core.case import CaseSpec, CurveResult
     from radar_core.data import DataSet
-    from radar_core.types import Entry
+    from radar_core.sanity import SanityReport
+    from radar_core.types import Case, Entry
     from radar_core.ui.jobs import Steps
     from radar_core.ui.panels import CaseView
 
@@ -68,15 +69,10 @@ def case_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
 
     def steps(progress: Progress) -> Iterator[CaseView]:
         from radar_core.case import run_case
-        from radar_core.data.base import make_case
-        from radar_core.data.images import decode
         from radar_core.models.store import load_model
         from radar_core.ui.panels import case_view
 
-        data = None if upload else open_offered(spec.data)
-        case = None
-        if upload:
-            case = make_case(upload.name, decode(upload.data, upload.name), source="upload")
+        data, case = _image(spec, upload)
         for result in run_case(
             spec, data=data, model=load_model(spec.model), case=case, progress=progress
         ):
@@ -84,6 +80,44 @@ def case_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
             yield case_view(replace(result, case=replace(result.case, image=result.clean)))
 
     return steps
+
+
+def curve_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
+    """A case at every ε, yielding a `CurveResult` after each stage."""
+
+    def steps(progress: Progress) -> Iterator[CurveResult]:
+        from radar_core.case import run_curve
+        from radar_core.models.store import load_model
+
+        data, case = _image(spec, upload)
+        model = load_model(spec.model)
+        for result in run_curve(spec, data=data, model=model, case=case, progress=progress):
+            yield replace(result, case=replace(result.case, image=result.frames[0].clean[0]))
+
+    return steps
+
+
+def sanity_steps(data_name: str, model_name: str, images: int, seed: int) -> Steps:
+    """The sanity lights of a model on a set, yielding a `SanityReport` after each attack."""
+
+    def steps(progress: Progress) -> Iterator[SanityReport]:
+        from radar_core.models.store import load_model
+        from radar_core.sanity import run_sanity
+
+        data, model = open_offered(data_name), load_model(model_name)
+        yield from run_sanity(data, model, images=images, seed=seed, progress=progress)
+
+    return steps
+
+
+def _image(spec: CaseSpec, upload: Upload | None) -> tuple[DataSet | None, Case | None]:
+    """The data set of a case; for an upload, the case itself."""
+    from radar_core.data.base import make_case
+    from radar_core.data.images import decode
+
+    if upload is None:
+        return open_offered(spec.data), None
+    return None, make_case(upload.name, decode(upload.data, upload.name), source="upload")
 
 
 @dataclass(eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,7 @@ from radar_core.params import Control, coerce, controls
 from radar_core.settings import ROOT, settings
 from radar_core.ui import link
 from radar_core.ui.compute import Upload, data_names, open_offered
+from radar_core.ui.epsilon_control import epsilon_control
 from radar_core.ui.panels import short
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from radar_core.types import Entry
 
 UPLOAD = "upload"
-EPS = tuple(f"{k:g}/255" for k in (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16))
+ANY = "any other class"
 KINDS = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"]
 KEPT: dict[str, Any] = {"persist_state": "session"}  # controls outlive a visit to another page
 
@@ -118,30 +120,32 @@ def method(wanted: Wanted) -> None:
     from radar_core.explainers import EXPLAINERS
     from radar_core.models.store import list_models
 
-    models = {info.name: info.title for info in list_models()}
+    infos = list_models()
+    models = {info.name: info.title for info in infos}
     if not models:
         wanted.errors.append(
             f"There is no model in {ROOT / 'assets' / 'models'}: train one with "
             "python -m radar_core train, or name a folder with RADAR_MODELS."
         )
         return
-    attacks = {id: cast(Any, ATTACKS[id]).title for id in ATTACKS}
+    attacks = {id: _attack_title(ATTACKS[id]) for id in ATTACKS}
     explainers = {id: short(cast(Any, EXPLAINERS[id]).title) for id in EXPLAINERS}
     link.choose("model", list(models), "model called")
     link.choose("attack", list(attacks), "attack called")
     link.choose_many("explain", list(explainers), "explainer called")
     link.choose("target", list(TARGETS), "choice of class")
-    st.selectbox("Model", list(models), key="model", format_func=models.__getitem__, **KEPT)
-    attack = st.segmented_control(
+    model = st.selectbox("Model", list(models), key="model", format_func=models.__getitem__, **KEPT)
+    attack = st.selectbox(
         "Attack",
         list(attacks),
         key="attack",
         format_func=attacks.__getitem__,
-        required=True,
-        width="stretch",
+        help="A method of its own file each; the page Methods says what they do.",
         **KEPT,
     )
-    eps = _epsilon()
+    chosen: Any = ATTACKS[attack]
+    towards = _towards(chosen, next(i.card["class_names"] for i in infos if i.name == model))
+    eps = epsilon_control(attack, chosen)
     st.pills(
         "Explanations",
         list(explainers),
@@ -151,7 +155,7 @@ def method(wanted: Wanted) -> None:
         **KEPT,
     )
     with st.expander("More settings", icon=":material/tune:"):
-        values = _parameters(attack or "pgd", ATTACKS[attack or "pgd"])
+        values = _parameters(attack, chosen)
         st.selectbox(
             "Class that is explained",
             list(TARGETS),
@@ -181,6 +185,7 @@ def method(wanted: Wanted) -> None:
         model=st.session_state["model"],
         attack=st.session_state["attack"],
         eps=eps,
+        towards=towards,
         attack_parameters=tuple(sorted(values.items())),
         explainers=tuple(id for id in explainers if id in st.session_state["explain"]),
         target=st.session_state["target"],
@@ -194,18 +199,25 @@ def method(wanted: Wanted) -> None:
         wanted.spec = spec
 
 
-def _epsilon() -> str:
-    """ε from the list, or written freely."""
-    given = st.session_state["eps"]
-    eps = st.selectbox(
-        "ε, the largest change of a pixel",
-        EPS if given in EPS else (*EPS, given),
-        key="eps",
-        accept_new_options=True,
-        help="Choose, or type 4/255, 0.0157, or normalised:0.01 (the paper's units).",
+def _attack_title(method: Any) -> str:
+    """An attack as the list shows it, with its family where the name does not say it."""
+    return f"{method.title} · {method.family}"
+
+
+def _towards(method: Any, class_names: Sequence[str]) -> str:
+    """The class that the attack is to reach; empty for any other than the first reading."""
+    if not method.targetable:
+        st.session_state["towards"] = ""
+        return ""
+    link.choose("towards", ["", *class_names], "class called")
+    st.selectbox(
+        "Class it is to reach",
+        ["", *class_names],
+        key="towards",
+        format_func=lambda name: name or ANY,
         **KEPT,
     )
-    return str(eps or "")
+    return str(st.session_state["towards"])
 
 
 def _parameters(attack: str, method: Any) -> dict[str, Any]:
@@ -232,7 +244,15 @@ def _widget(key: str, control: Control) -> Any:
     if control.kind == "flag":
         return st.toggle(label, key=key, help=help_text, **KEPT)
     if control.kind == "choice":
-        return st.selectbox(label, control.options, key=key, help=help_text, **KEPT)
+        titles = control.titles
+        return st.selectbox(
+            label,
+            control.options,
+            key=key,
+            format_func=lambda option: titles.get(option, option),
+            help=help_text,
+            **KEPT,
+        )
     return st.number_input(
         label, control.low, control.high, key=key, step=control.step, help=help_text, **KEPT
     )

@@ -15,6 +15,7 @@ DEFAULTS: dict[str, Any] = {
     "model": "phantom",
     "attack": "pgd",
     "eps": "4/255",
+    "towards": "",
     "explain": ("gradcam", "shap", "lime"),
     "target": "clean",
     "seed": 0,
@@ -90,6 +91,17 @@ def parameter(key: str) -> str | None:
     """What the address says about an attack's parameter (`pgd.steps`), once."""
     value: str | None = st.session_state[_PARAMETERS].pop(key, None)
     return value
+
+
+def waiting(key: str) -> str | None:
+    """What the address says about an attack's parameter, without taking it."""
+    value: str | None = st.session_state[_PARAMETERS].get(key)
+    return value
+
+
+def fresh() -> bool:
+    """Whether this run took its controls from an address."""
+    return _WRITTEN not in st.session_state
 
 
 def write(parameters: dict[str, Any]) -> None:

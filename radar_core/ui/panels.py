@@ -85,11 +85,12 @@ def case_view(result: CaseResult) -> CaseView:
     if result.attack is not None:
         attacked = result.attack.images[0].cpu().numpy()
         reached = result.attack.linf[0]
+        eps = parse_epsilon(result.spec.eps, result.attack.norm)
         pictures["attacked-image"] = png(to_pixels(attacked))
         pictures["difference-image"] = png(difference(clean, attacked, reached))
         captions["attacked-image"] = [
             named(result.attack.readings_attacked[0]),
-            f"ε {parse_epsilon(result.spec.eps).label}",
+            f"ε {eps.label}" if eps.bounded else f"L2 {result.attack.l2[0]:.3g}",
         ]
         gain = f"×{0.5 / reached:.3g}" if reached else "no change"
         captions["difference-image"] = [gain, "grey: unchanged" if reached else ""]

@@ -76,7 +76,7 @@ def test_every_control_is_in_the_address(app: Open) -> None:
     at.number_input(key="seed").set_value(3).run()
     at.selectbox(key="class").set_value("mel").run()
     at.text_input(key="image").set_value("11").run()
-    at.get("segmented_control")[1].set_value("pgd").run()
+    at.selectbox(key="attack").set_value("pgd").run()
     at.number_input(key="pgd.steps").set_value(4).run()
     assert not at.exception
     assert address(at) == {

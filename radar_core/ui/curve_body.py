@@ -1,0 +1,209 @@
+"""The case at every ε: below the panels, computed after them, as a job of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import streamlit as st
+
+from radar_core.epsilon import GRIDS, NORM_TITLES
+from radar_core.ui.compute import curve_steps
+from radar_core.ui.controls import Wanted
+from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
+from radar_core.ui.palette import palette
+from radar_core.ui.panels import short
+from radar_core.ui.polling import polled, visitor
+from radar_core.ui.text import plain, sentence
+from radar_core.verdict import flip_sentence, percent, survival_sentence
+
+if TYPE_CHECKING:
+    from radar_core.case import CaseResult, CaseSpec, CurveResult
+
+SLOT, STOPPED = "curve", "curve.stopped"
+CHEAP = 4.0  # seconds that an explainer may take over the whole axis without being asked for
+CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+def curve_spec(spec: CaseSpec, explainers: tuple[str, ...]) -> CaseSpec:
+    """The specification of a case's curve: equal for all ε of the axis, so that it is kept."""
+    eps = spec.eps
+    if spec.target != "attacked":  # what it then reads depends on ε
+        eps = next((grid[1] for grid in GRIDS["default"].values() if eps in grid), eps)
+    return replace(spec, eps=eps, explainers=explainers)
+
+
+def leave_curve() -> None:
+    """Wait no longer for a curve: another case comes first."""
+    device_jobs().release(visitor(), SLOT)
+
+
+def curve(wanted: Wanted, result: CaseResult) -> None:
+    """The section, for an attack that has an ε axis."""
+    from radar_core.attacks import ATTACKS
+
+    attack = ATTACKS[result.spec.attack]
+    st.markdown("###### The case at every ε")
+    if attack.placing == "own":
+        st.caption(
+            f"{attack.title} has no ε: its strength is a parameter of its own, "
+            "so there is no axis to follow it along."
+        )
+        return
+    reached = result.attack
+    assert reached is not None
+    st.caption(
+        f"Reached here: L∞ {reached.linf[0]:.5f} = {reached.linf[0] * 255:.3g}/255, "
+        f"L2 {reached.l2[0]:.4f} = {reached.l2[0] * 255:,.0f}/255, "
+        f"{percent(reached.changed[0])} of the pixels changed."
+    )
+    chosen = _explainers(result)
+    spec = curve_spec(result.spec, chosen)
+    job = _job(wanted, spec)
+    polled(lambda: _show(wanted, spec, result), active=bool(job and job.active))
+
+
+def _explainers(result: CaseResult) -> tuple[str, ...]:
+    """Those whose maps are followed along ε: the cheap ones, and what else is asked for."""
+    frames = len(GRIDS["default"]["linf"])
+    costs = {id: e.seconds / 2 * frames for id, e in result.explanations.items()}
+    if not costs:
+        return ()
+    titles = {id: short(e.title) for id, e in result.explanations.items()}
+    key = "curve.explain"
+    known = st.session_state.get(key)
+    st.session_state[key] = (
+        [id for id, cost in costs.items() if cost <= CHEAP]
+        if known is None
+        else [id for id in known if id in costs]
+    )
+    st.pills(
+        "Maps compared along ε",
+        list(costs),
+        key=key,
+        format_func=lambda id: (
+            titles[id] if costs[id] <= CHEAP else f"{titles[id]}, about {costs[id]:.0f} s"
+        ),
+        selection_mode="multi",
+        persist_state="session",
+    )
+    return tuple(id for id in costs if id in st.session_state[key])
+
+
+def _job(wanted: Wanted, spec: CaseSpec) -> Job | None:
+    key = f"curve/{spec.key()}"
+    if st.session_state.get(STOPPED) == key:
+        return None
+    steps = curve_steps(spec, wanted.upload)
+    return device_jobs().submit(key, steps, owner=visitor(), slot=SLOT, priority=BACKGROUND)
+
+
+def _show(wanted: Wanted, spec: CaseSpec, case: CaseResult) -> bool:
+    job = _job(wanted, spec)
+    found = cast("CurveResult | None", job.value if job else None)
+    _status(job, spec)
+    if found is not None:
+        _charts(found, case)
+    return bool(job and job.active)
+
+
+def _status(job: Job | None, spec: CaseSpec) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if job is None or job.state == "failed":
+            if job is not None:
+                st.markdown(f":small[:orange[{plain(sentence(job.error))}]]", width="content")
+            st.button("Compute", key="curve.go", type="tertiary", on_click=_again, args=(spec,))
+        elif job.active:
+            said = "waiting for another computation" if job.state == "waiting" else job.note
+            st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(said)}")
+            st.button("Stop", key="curve.stop", type="tertiary", on_click=_stop, args=(spec,))
+
+
+def _stop(spec: CaseSpec) -> None:
+    leave_curve()
+    st.session_state[STOPPED] = f"curve/{spec.key()}"
+
+
+def _again(spec: CaseSpec) -> None:
+    st.session_state.pop(STOPPED, None)
+    device_jobs().forget(f"curve/{spec.key()}")
+
+
+def _charts(found: CurveResult, case: CaseResult) -> None:
+    from radar_core import figures
+
+    now, colours = case.spec.eps, palette()
+    if found.flip is not None:
+        st.markdown(
+            f"**{plain(flip_sentence(found.flip))}** {plain(survival_sentence(case.saved))}"
+        )
+    charts: list[tuple[str, Any, str]] = [
+        (
+            "Readings",
+            figures.readings_over_epsilon(found, colours, now),
+            "Probability of the first reading and of the likeliest other class at each ε. "
+            + (flip_sentence(found.flip) if found.flip else ""),
+        )
+    ]
+    for id in found.scores:
+        title = short(case.explanations[id].title) if id in case.explanations else id
+        said = f"Consistency of the {title} map at each ε with that of the clean image, by metric."
+        charts.append(
+            (
+                f"{title}, for {found.explained}",
+                figures.consistency_over_epsilon(found, id, colours, now),
+                said,
+            )
+        )
+    assert case.attack is not None
+    margins = case.attack.history[0] if case.attack.history else ()
+    if len(margins) > 1:
+        said = (
+            f"Margin over {len(margins)} iterations, from {margins[0]:.2f} to {margins[-1]:.2f} "
+            "logits; above zero another class is read."
+        )
+        name = f"The attack at ε {case.attack.eps}, step by step"
+        charts.append((name, figures.margin_over_iterations(margins, colours), said))
+    for start in range(0, len(charts), 3):
+        row = charts[start : start + 3]
+        for place, (title, figure, alt) in zip(st.columns(max(2, len(row))), row, strict=False):
+            place.markdown(f":small[**{plain(title)}**]")
+            place.plotly_chart(figure, config=CONFIG, alt=alt, key=f"curve.{title}")
+    with st.expander("Every frame, as a table", icon=":material/table:"):
+        _table(found)
+
+
+def _table(found: CurveResult) -> None:
+    first = found.clean_reading.label
+    rows = [
+        {
+            "ε": eps.label,
+            "Status": frame.status[0],
+            "Reads": plain(frame.readings_attacked[0].label),
+            f"P({plain(first)})": f"{frame.readings_attacked[0].probabilities[first]:.3f}",
+            "L∞": f"{frame.linf[0]:.5f} = {frame.linf[0] * 255:.3g}/255",
+            "L2": f"{frame.l2[0]:.4f} = {frame.l2[0] * 255:,.0f}/255",
+            **{
+                f"after {name.upper()}": "—"
+                if saved.survives is None
+                else "still flipped"
+                if saved.survives
+                else "lost"
+                for name, saved in found.saved[i].items()
+            },
+        }
+        for i, (eps, frame) in enumerate(zip(found.axis, found.frames, strict=True))
+    ]
+    st.table(rows, border="horizontal")
+    norm = NORM_TITLES[found.frames[0].norm]
+    st.caption(f"ε bounds {norm}. Distances are what was reached, in [0, 1] and in grey levels.")
+    st.code(found.spec.curve_command(), language="bash", wrap_lines=True)
+    st.download_button(
+        "Download the curve as JSON",
+        json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),
+        f"radar-curve-{found.spec.key()[:8]}.json",
+        "application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
