@@ -11,6 +11,7 @@ import torch
 
 import radar_core as radar
 from radar_core.errors import BadImage, BadModel, BadParameter, UnknownMethod
+from radar_core.runtime import count_passes
 from tests import toys
 
 BAD_IMAGES = {
@@ -195,3 +196,104 @@ def test_compare_takes_tensors_and_arrays():
 def test_compare_refuses_maps_of_other_shapes(first: tuple[int, ...], second: tuple[int, ...]):
     with pytest.raises(BadParameter, match="one shape"):
         radar.compare(torch.zeros(first), torch.zeros(second))
+
+
+def test_an_attack_says_which_epsilon_it_takes():
+    model, images = toys.conv(), toys.images(1)
+    for name in ("fgsm", "pgd"):
+        with pytest.raises(BadParameter, match="has no distance of its own: give an ε"):
+            radar.attack(model, images, name)
+        with pytest.raises(BadParameter, match="give an ε"):
+            radar.attack(model, images, name, "own")
+    with pytest.raises(BadParameter, match="between 0 and 1"):
+        radar.attack(model, images, "pgd", "2")
+    assert radar.attack(model, images, "pgd", "2", norm="l2").norm == "l2"
+
+
+def test_a_pattern_belongs_to_a_universal_attack():
+    model, images = toys.conv(), toys.images(4)
+    pattern = radar.fit(model, images, epochs=1)
+    with pytest.raises(BadParameter, match="uses no pattern"):
+        radar.attack(model, images, "fgsm", "4/255", pattern=pattern)
+    with pytest.raises(BadParameter, match="fit it first"):
+        radar.attack(model, images, "uap", "4/255")
+    with pytest.raises(BadParameter, match="needs no fitting"):
+        radar.fit(model, images, "pgd")
+
+
+def test_an_attack_that_cannot_aim_says_so():
+    with pytest.raises(BadParameter, match="which class to reach"):
+        radar.attack(toys.conv(), toys.images(1), "sign_noise", "4/255", target="a")
+
+
+def test_a_batch_of_a_thousand_stays_within_the_memory_budget(monkeypatch: pytest.MonkeyPatch):
+    from radar_core import runtime
+    from radar_core.settings import Settings
+
+    monkeypatch.setattr(runtime, "settings", lambda: Settings(memory_mb=8))
+    sizes: list[int] = []
+    module = toys.network()
+    module.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    model = toys.classifier(module, "block")
+    images = toys.images(1000)
+    result = radar.attack(model, images, "fgsm", "8/255")
+    assert len(result.status) == 1000
+    most = model.measured_batch_size()
+    assert 1 < most < 1000
+    assert max(sizes) == most
+    alone = radar.attack(model, images[-1], "fgsm", "8/255")
+    assert torch.allclose(alone.images[0], result.images[-1], atol=1e-6)
+    frames = radar.attack_grid(model, images[:40], "bim", "0,1/255,2/255", steps=2)
+    assert len(frames) == 3
+    assert max(sizes) == most
+
+
+def test_what_a_batch_takes_is_what_is_kept_for_the_backward_pass():
+    model = toys.conv()
+    with count_passes() as passes:
+        size = model.measured_batch_size()
+    assert passes.forward == 0
+    # Kept for 32 × 32 px: at least the maps of both convolutions, 8 and 16 of them, in float32.
+    assert 1.4 * 4 * (8 * 32 * 32 + 16 * 16 * 16) < model._kept_bytes < 1e6
+    assert size == 256
+
+
+def test_a_device_out_of_memory_goes_on_with_less_and_says_so():
+    class Small(torch.nn.Module):
+        """A device that holds three images."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = toys.network()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if len(x) > 3:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return self.net(x)
+
+    small, images = toys.classifier(Small().eval(), "net.block"), toys.images(7)
+    wanted = radar.attack_grid(toys.conv(), images, "pgd", "0,2/255,8/255", steps=3)
+    found = radar.attack_grid(small, images, "pgd", "0,2/255,8/255", steps=3)
+    for one, other in zip(wanted, found, strict=True):
+        assert one.status == other.status
+        assert torch.allclose(one.images, other.images, atol=1e-6)
+    assert "ran out of memory; went on with batches of" in found[0].facts["machine"][0]
+    assert "machine" not in wanted[0].facts
+
+
+def test_logits_that_become_no_numbers_under_attack_are_refused():
+    class Fragile(torch.nn.Module):
+        """Gives no numbers for an image that is darker than it should be."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.keep = torch.nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            level = self.keep(x).mean((1, 2, 3))
+            sound = torch.where(level.detach() < 0.49, math.nan, 1.0)
+            return torch.stack([-level, level], dim=1) * sound[:, None]
+
+    model = toys.classifier(Fragile().eval(), "keep", "ab", mean=(0, 0, 0), std=(1, 1, 1))
+    with pytest.raises(BadModel, match="not numbers"):
+        radar.attack(model, torch.full((3, 32, 32), 0.5), "fgsm", "8/255")

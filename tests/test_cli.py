@@ -143,3 +143,54 @@ def test_runs_as_a_module_and_leaves_no_traceback():
     assert done.returncode == 2
     assert done.stderr.startswith("radar: ε is a number")
     assert "Traceback" not in done.stderr
+
+
+def test_curve_prints_every_epsilon_and_the_smallest_flip(capsys, toy):
+    words = ("curve", "--image", "3", "--model", toy, "--explain", "gradcam", "--attack", "fgsm")
+    code, out, _ = run(capsys, *words, "--grid", "0,2/255,8/255")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split()[:2] == ["ε", "status"]
+    assert "gradcam spearman" in lines[0]
+    assert [line.split()[0] for line in lines[1:5]] == ["0/255", "2/255", "4/255", "8/255"]
+    assert lines[-1].startswith(("The smallest ε found", "No ε up to"))
+    code, out, _ = run(capsys, *words, "--grid", "paper", "--eps", "normalised:0.01", "--json")
+    found = json.loads(out)
+    assert len(found["frames"]) == 5
+    assert found["smallest_flip"]["normalised"]
+
+
+def test_case_without_an_epsilon_takes_the_attacks_usual_one(capsys, toy):
+    words = ("case", "--model", toy, "--explain", "none", "--json", "--attack")
+    assert json.loads(run(capsys, *words, "fgsm")[1])["eps"] == "4/255"
+    assert json.loads(run(capsys, *words, "jpeg")[1])["eps"] == "own"
+    assert run(capsys, *words, "fgsm", "--eps", "own")[2].strip().endswith("such as 4/255")
+    aimed = json.loads(run(capsys, *words, "fgsm", "--towards", "nv")[1])
+    assert aimed["towards"] == "nv"
+    assert "no class 'zebra'" in run(capsys, *words, "fgsm", "--towards", "zebra")[2]
+    assert "which class to reach" in run(capsys, *words, "jpeg", "--towards", "nv")[2]
+
+
+def test_fit_stores_a_pattern_that_case_uses(capsys, toy, tmp_path):
+    file = tmp_path / "deep" / "pattern.safetensors"
+    code, out, err = run(
+        capsys, "fit", "--model", toy, "--images", "7", "--param", "epochs=1", "--out", str(file)
+    )
+    assert code == 0, err
+    assert "of the 7 images it was fitted on" in out
+    words = ("case", "--model", toy, "--explain", "none", "--attack", "uap", "--json")
+    code, out, err = run(capsys, *words, "--pattern", str(file))
+    assert code == 0, err
+    assert "fitted on 7 images of the train split" in " ".join(json.loads(out)["notes"])
+    code, _, err = run(capsys, *words, "--pattern", str(tmp_path / "none.safetensors"))
+    assert code == 2
+    assert "no file" in err
+
+
+def test_sanity_prints_five_lights(capsys, toy):
+    words = ("sanity", "--model", toy, "--images", "21", "--grid", "2/255,64/255")
+    code, out, err = run(capsys, *words)
+    assert code == 0, err
+    assert len(re.findall(r": (?:as it should be|doubtful|NOT as it should be)\.", out)) == 5
+    assert "of 21 images read right" in out
+    assert "95 % interval" in out

@@ -34,17 +34,23 @@ def run(holding: str, names: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def sign_noise() -> Iterator[str]:
+def fgm() -> Iterator[str]:
     """The attack shown, registered for one test."""
     len(ATTACKS)  # the registered ones first
     run("@ATTACKS.register", {"__name__": __name__})
-    yield "sign_noise"
-    del ATTACKS._methods["sign_noise"]
+    yield "fgm"
+    del ATTACKS._methods["fgm"]
 
 
-def test_the_attack_runs_through_the_door(sign_noise: str):
-    result = radar.attack(toys.conv(), toys.images(2), sign_noise, "4/255", share=0.5)
-    assert result.linf == pytest.approx([2 / 255] * 2, rel=1e-3)
+def test_the_attack_runs_through_the_door(fgm: str):
+    model, images = toys.linear(2), 0.25 + 0.5 * toys.images(2)  # no value comes near 0 or 1
+    result = radar.attack(model, images, fgm, "0.5", share=0.5)
+    assert result.norm == "l2"
+    weights = model.module.head.weight.detach().view(2, 3, toys.SIDE, toys.SIDE) / model.std
+    for change, before in zip(result.images - images, result.readings_clean, strict=True):
+        read = model.index(before.label)
+        best = weights[1 - read] - weights[read]
+        assert torch.allclose(change, 0.25 * best / best.norm(), atol=1e-6)
 
 
 def test_the_explainer_gives_the_gradient_of_the_logit():

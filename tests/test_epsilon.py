@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from radar_core.epsilon import Epsilon, parse_epsilon
+from radar_core.epsilon import Epsilon, parse_epsilon, parse_grid
 from radar_core.errors import BadParameter
 
 
@@ -86,3 +86,61 @@ def test_is_shown_in_grey_levels():
     assert parse_epsilon("0.0157").label == "4/255"
     assert parse_epsilon("0.5/255").label == "0.5/255"
     assert parse_epsilon("normalised:0.01").label == "0.01 normalised"
+
+
+def test_norms_bound_different_things():
+    l2 = parse_epsilon("2.5", "l2")
+    assert (l2.value, l2.norm, l2.text, l2.label) == (2.5, "l2", "2.5", "L2 2.5")
+    assert parse_epsilon(l2.text, "l2") == l2
+    with pytest.raises(BadParameter, match="between 0 and 1"):
+        parse_epsilon("2.5")
+    with pytest.raises(BadParameter, match="between 0 and 2000"):
+        parse_epsilon("1e4", "l2")
+
+
+def test_own_is_no_bound():
+    own = parse_epsilon("own")
+    assert not own.bounded
+    assert own.text == "own"
+    assert parse_epsilon(own.text) == own
+    assert "distance" in own.label
+
+
+def test_the_default_grid_is_in_half_grey_levels():
+    grid = parse_grid("default", "linf")
+    levels = [eps.value * 255 for eps in grid]
+    assert levels == pytest.approx([0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16])
+    assert parse_grid("default", "l2")[0].value == 0
+
+
+def test_the_papers_grid_is_in_its_units():
+    grid = parse_grid("paper", "linf")
+    assert [eps.text for eps in grid] == [
+        f"normalised:{k}" for k in ("0.001", "0.01", "0.05", "0.1", "0.5")
+    ]
+    # 0.06 to 29 grey levels, as measured on the authors' code
+    assert grid[0].radii[0] * 255 == pytest.approx(0.058, abs=0.001)
+    assert grid[-1].radii[0] * 255 == pytest.approx(29.2, abs=0.1)
+
+
+def test_a_grid_is_in_rising_order_and_holds_each_once():
+    grid = parse_grid("4/255, 0, 2/255, 4/255", "linf")
+    assert [eps.text for eps in grid] == ["0/255", "2/255", "4/255"]
+    assert parse_grid([0.5, Epsilon(0.25)], "linf")[0].value == 0.25
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("", "1 to 256 values, not 0"),
+        ([], "1 to 256 values, not 0"),
+        ([i / 300 for i in range(300)], "not 300"),
+        ("own", "one unit"),
+        ("4/255,normalised:0.01", "one unit"),
+        ("4/255,abc", "ε is a number, not 'abc'"),
+        ("4/255,2", "between 0 and 1"),
+    ],
+)
+def test_a_grid_that_cannot_be(given: object, says: str):
+    with pytest.raises(BadParameter, match=says):
+        parse_grid(given, "linf")  # type: ignore[arg-type]

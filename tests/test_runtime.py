@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from radar_core import runtime
-from radar_core.errors import Cancelled, DeviceUnavailable
+from radar_core.errors import Cancelled, DeviceUnavailable, OutOfMemory
 from radar_core.runtime import (
     Passes,
     Progress,
@@ -18,8 +18,10 @@ from radar_core.runtime import (
     count_passes,
     describe,
     generator,
+    halving,
     machine,
     open_meter,
+    uncounted,
     versions,
 )
 from radar_core.settings import Settings
@@ -200,3 +202,39 @@ def test_progress_stops_when_asked_in_every_part():
             progress.step(1.0)
     assert seen == [0.5]
     Progress().step(0.3, "nobody watches")
+
+
+def test_halving_goes_on_with_less_and_says_so():
+    sizes: list[int] = []
+    said: list[str] = []
+
+    def work(first: int, last: int) -> list[int]:
+        sizes.append(last - first)
+        if last - first > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return list(range(first, last))
+
+    found = halving(10, 8, work, said.append)
+    assert [i for part in found for i in part] == list(range(10))
+    assert sizes == [8, 4, 2, 2, 2, 2, 2]
+    assert said[0].endswith("went on with batches of 4.")
+    assert len(said) == 2
+
+
+def test_halving_ends_at_one():
+    def work(first: int, last: int) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(OutOfMemory, match="too little memory for one image"):
+        halving(4, 4, work, lambda _: None)
+
+
+def test_uncounted_passes_are_nobodys():
+    from tests import toys
+
+    model, images = toys.conv(), toys.images(2)
+    with count_passes() as passes, torch.no_grad():
+        model(images)
+        with uncounted():
+            model(images)
+    assert passes.forward == 2

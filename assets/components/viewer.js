@@ -43,7 +43,14 @@ class Viewer {
     this.layout = layout;
     const wanted = new Map(Object.values(head.images).map((ref) => [ref[2], ref]));
     const fresh = [...wanted.values()].filter((ref) => !this.pictures.has(ref[2]));
-    const decoded = await Promise.all(fresh.map(async (ref) => [ref[2], await decode(body, ref, head.n)]));
+    const all = () => Promise.all(fresh.map(async (ref) => [ref[2], await decode(body, ref, head.n)]));
+    let decoded;
+    try {
+      decoded = await all().catch(all); // a browser short of memory may fail once
+    } catch (error) {
+      if (this.id === head.id) this.id = null; // so that the next blob, even the same, is tried again
+      throw error;
+    }
     if (this.id !== head.id) return; // a newer blob came while this one was decoded
     for (const hash of [...this.pictures.keys()]) if (!wanted.has(hash)) this.pictures.delete(hash);
     for (const [hash, picture] of decoded) this.pictures.set(hash, picture);
@@ -51,7 +58,7 @@ class Viewer {
     this.root.classList.remove("stale");
     this.root.removeAttribute("aria-busy");
     this.write();
-    this.draw();
+    this.render(); // at once: a tab in the background is given no animation frame
     this.root.dataset.stage = head.stage;
   }
 

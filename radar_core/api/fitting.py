@@ -34,19 +34,26 @@ def fit(
         model: never changed.
         images: as `attack` takes them; test it on images that are not among them.
         name: a registered attack of the family *universal*.
-        target: a class to reach; None leaves whatever the model reads in each image.
+        target: a class to reach; None leaves whatever the model reads in each image. Images that
+            are read as it already are left out, and counted as `Pattern.left_out`.
         seed: of every random draw.
         fitted_on: where the images come from, in words.
         progress: told of each model pass; may cancel.
         parameters: of the attack, each checked.
 
+    Returns:
+        The pattern, with the share of these images that it flips at the ε it is fitted for.
+
     Raises:
-        RadarError: an image, name, class or parameter that cannot be used, or an attack that
-            needs no fitting; `Cancelled`.
+        RadarError: an image, name, class or parameter that cannot be used, an attack that needs
+            no fitting, or no image to fit on: none given, or all read as the target already;
+            `Cancelled`.
     """
     method = ATTACKS.create(name, **parameters)
     if not isinstance(method, Universal):
         raise BadParameter(f"{method.title} needs no fitting; attack with it directly")
+    if target is not None and not method.targetable:
+        raise BadParameter(f"{method.title} cannot be told which class to reach; name no target")
     clean = prepared(model, images)
     progress = progress or Progress()
     goal = None if target is None else model.index(target)
@@ -79,4 +86,11 @@ def fit(
         progress=progress.part(0.9, 1.0),
         **parameters,
     )
-    return replace(pattern, fooled=tried.status.count("flipped") / len(clean))
+    there = sum(reading.label == target for reading in tried.readings_clean)
+    fitted = len(clean) - there
+    return replace(
+        pattern,
+        images=fitted,
+        fooled=tried.status.count("flipped") / max(fitted, 1),
+        left_out=there,
+    )

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
-import numpy as np
-import torch
-from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
+from radar_core.attacks.jpeg_compression import jpeg, png
 from radar_core.models.classifier import Classifier
 from radar_core.types import AttackResult, Reading, Saved
 
-JPEG_QUALITY = 95
-
-
-def png(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """As an 8-bit PNG gives them back: every value at the nearest of 256 levels."""
-    return (images * 255).round() / 255
-
-
-def jpeg(images: Float[Tensor, "n 3 h w"], quality: int = JPEG_QUALITY) -> Float[Tensor, "n 3 h w"]:
-    """As a JPEG gives them back (Pillow's encoder, its default 4:2:0 chroma)."""
-    back = []
-    for image in png(images).cpu():
-        pixels = (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-        buffer.seek(0)
-        with Image.open(buffer) as decoded:
-            back.append(torch.from_numpy(np.array(decoded)).permute(2, 0, 1))
-    return (torch.stack(back).float() / 255).to(images.device)
-
-
-FORMATS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({"png": png, "jpeg95": jpeg})
+FORMATS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {"png": png, "jpeg95": partial(jpeg, quality=95)}
+)
 
 
 def after_saving(model: Classifier, result: AttackResult) -> tuple[Mapping[str, Saved], ...]:

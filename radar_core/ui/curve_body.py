@@ -15,7 +15,7 @@ from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
 from radar_core.ui.palette import palette
 from radar_core.ui.panels import short
 from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import plain, sentence
+from radar_core.ui.text import plain, quiet, sentence
 from radar_core.verdict import flip_sentence, percent, survival_sentence
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ def curve(wanted: Wanted, result: CaseResult) -> None:
     attack = ATTACKS[result.spec.attack]
     st.markdown("###### The case at every ε")
     if attack.placing == "own":
-        st.caption(
+        quiet(
             f"{attack.title} has no ε: its strength is a parameter of its own, "
             "so there is no axis to follow it along."
         )
         return
     reached = result.attack
     assert reached is not None
-    st.caption(
+    quiet(
         f"Reached here: L∞ {reached.linf[0]:.5f} = {reached.linf[0] * 255:.3g}/255, "
         f"L2 {reached.l2[0]:.4f} = {reached.l2[0] * 255:,.0f}/255, "
         f"{percent(reached.changed[0])} of the pixels changed."
@@ -171,10 +171,10 @@ def _charts(found: CurveResult, case: CaseResult) -> None:
             place.markdown(f":small[**{plain(title)}**]")
             place.plotly_chart(figure, config=CONFIG, alt=alt, key=f"curve.{title}")
     with st.expander("Every frame, as a table", icon=":material/table:"):
-        _table(found)
+        _table(found, replace(found.spec, eps=now).curve_command())
 
 
-def _table(found: CurveResult) -> None:
+def _table(found: CurveResult, command: str) -> None:
     first = found.clean_reading.label
     rows = [
         {
@@ -197,8 +197,8 @@ def _table(found: CurveResult) -> None:
     ]
     st.table(rows, border="horizontal")
     norm = NORM_TITLES[found.frames[0].norm]
-    st.caption(f"ε bounds {norm}. Distances are what was reached, in [0, 1] and in grey levels.")
-    st.code(found.spec.curve_command(), language="bash", wrap_lines=True)
+    quiet(f"ε bounds {norm}. Distances are what was reached, of a range of 1 and in grey levels.")
+    st.code(command, language="bash", wrap_lines=True)
     st.download_button(
         "Download the curve as JSON",
         json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from radar_core.epsilon import NORM_TITLES
 from radar_core.ui.panels import same_map
 from radar_core.ui.text import plain
 
@@ -18,7 +19,7 @@ def method_list() -> None:
     from radar_core.models.store import list_models
 
     kinds: list[tuple[str, Any]] = [
-        ("Attacks", ATTACKS),
+        ("Attacks and benign controls", ATTACKS),
         ("Explainers", EXPLAINERS),
         ("Consistency of two maps", METRICS),
     ]
@@ -31,6 +32,8 @@ def method_list() -> None:
                 st.markdown(f"{plain(method['about'])}  \n:small[:gray[{plain(method['source'])}]]")
                 if registry is METRICS:
                     st.markdown(f":small[{plain(same_map(METRICS[method['id']]))}]")
+                if registry is ATTACKS:
+                    st.markdown(f":small[{plain(_kind(ATTACKS[method['id']]))}]")
                 if method["parameters"]:
                     st.table(_parameters(method["parameters"]), border="horizontal")
     st.subheader("Models", anchor=False, divider="gray")
@@ -50,6 +53,20 @@ def method_list() -> None:
             said.append(f"licence {plain(str(card['licence']))}")
         text.markdown(", ".join(said))
         _figures(text, card.get("figures", {}).get("test", {}))
+
+
+def _kind(attack: Any) -> str:
+    """What family an attack is of, and how it takes its place on an ε axis."""
+    placing = {
+        "budget": f"stays within ε ({NORM_TITLES[attack.norm]})",
+        "distance": f"seeks the nearest example ({NORM_TITLES[attack.norm]}); no ε is given to it",
+        "own": "its strength is a parameter of its own; it has no ε",
+    }[attack.placing]
+    family = (
+        "No attack: a benign control" if attack.family == "benign" else attack.family.capitalize()
+    )
+    aims = ", can be told which class to reach" if attack.targetable else ""
+    return f"{family}; {placing}{aims}."
 
 
 def _parameters(parameters: dict[str, dict[str, Any]]) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from radar_core.ui.compute import data_names, sanity_steps
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
 from radar_core.ui.palette import palette
 from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import plain, sentence
+from radar_core.ui.text import plain, quiet, sentence
 from radar_core.verdict import percent
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def sanity() -> None:
     running = st.session_state.get(RUNNING)
     job = device_jobs().get(running, visitor()) if running else None
     if job is None:
-        st.caption(
+        quiet(
             "FGSM, PGD and random noise, at seven ε from 0.5/255 to 64/255. On a CPU this takes "
             "one to a few minutes; you may leave the page meanwhile."
         )
@@ -85,7 +85,7 @@ def _title(name: str) -> str:
 def _show(key: str) -> bool:
     job: Job | None = device_jobs().get(key, visitor())
     if job is None:
-        st.caption("Stopped.")
+        quiet("Stopped.")
         return False
     if job.state == "failed":
         st.error(plain(sentence(job.error)), icon=":material/error:")
@@ -121,7 +121,7 @@ def _report(report: SanityReport) -> None:
         for light in report.lights:
             _light(light)
         if not report.lights:
-            st.caption("The lights come when every attack is done.")
+            quiet("The lights come when every attack is done.")
     titles = {id: cast(Any, ATTACKS[id]).title for id in report.success}
     if report.success:
         right.plotly_chart(
@@ -143,7 +143,7 @@ def _report(report: SanityReport) -> None:
                 ],
                 border="horizontal",
             )
-            st.caption("Images flipped of those read right at first, with 95 % Wilson intervals.")
+            quiet("Images flipped of those read right at first, with 95 % Wilson intervals.")
             command = f"python -m radar_core sanity --data {report.data} --images {report.clean.of}"
             st.code(f"{command} --model {report.model} --json", language="bash", wrap_lines=True)
             st.download_button(
@@ -154,7 +154,7 @@ def _report(report: SanityReport) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
-    st.caption(
+    quiet(
         "After Carlini et al. 2019, arXiv:1902.06705, section 5. "
         "Research software, not a medical device."
     )

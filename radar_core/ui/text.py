@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 _SPECIAL = frozenset("\\`*_{}[]<>()#+-!|~:$&@/")
 
 
@@ -16,3 +18,8 @@ def sentence(text: str) -> str:
     end = "" if text.endswith((".", "!", "?")) else "."
     first = text[:1].upper() if text[:1].isascii() else text[:1]
     return f"{first}{text[1:]}{end}"
+
+
+def quiet(text: str) -> None:
+    """A line in small grey type, of a contrast that can be read in either theme."""
+    st.markdown(f":small[:gray[{text}]]")

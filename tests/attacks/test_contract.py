@@ -46,7 +46,7 @@ def attack(model: radar.Classifier, images: Tensor, name: str, eps: str = EPS, *
         aim = given.get("target")
         given["pattern"] = radar.fit(
             toys.conv() if isinstance(model.module, toys.Counted) else model,
-            toys.images(8, seed=5),
+            toys.images(24, seed=5),
             name,
             target=aim if isinstance(aim, str) or aim is None else aim[0],
             **short(name),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from radar_core.case import CaseResult, CaseSpec, run_case
+from radar_core.case import CaseResult, CaseSpec, run_case, run_curve
 from radar_core.data import open_data
 from radar_core.models import load_model
 from radar_core.pictures import difference, to_pixels
+from radar_core.verdict import flip_sentence
 from tests.browser.conftest import Server, Visit
 
 pytestmark = pytest.mark.browser
@@ -106,7 +108,7 @@ def test_nothing_scrolls_sideways(visit: Begin, width: int, height: int) -> None
     one = visit(width, height)
     page = one.finished(CASE)
     assert sideways(page) <= 1
-    for path in ("/", "/methods"):
+    for path in ("/", "/checks", "/methods"):
         page.goto(path)
         page.locator("h1").wait_for()
         one.rests()
@@ -234,12 +236,12 @@ def test_an_upload_is_shown_and_a_bad_one_is_a_sentence(visit: Begin, tmp_path: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", CASE, "/methods"])
+@pytest.mark.parametrize("path", ["/", CASE, "/checks", "/methods"])
 def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python")
     one = visit(scheme=scheme)
     if path == CASE:
-        page = one.finished(path)
+        page = followed(one)
     else:
         page = one.page
         page.goto(path)
@@ -252,6 +254,40 @@ def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
         AXE_RULES,
     )
     assert found == []
+
+
+def followed(one: Visit) -> Any:
+    """The page once the case is computed at every ε."""
+    page = one.finished(CASE)
+    page.get_by_text(re.compile("smallest ε found|No ε up to")).first.wait_for(timeout=60_000)
+    page.locator("[data-testid=stPlotlyChart] .main-svg").nth(2).wait_for()
+    page.get_by_role("button", name="Stop").wait_for(state="detached", timeout=60_000)
+    one.rests()
+    return page
+
+
+def test_the_case_at_every_epsilon_is_what_the_library_computes(
+    visit: Begin, expected: CaseResult
+) -> None:
+    page = followed(visit())
+    *_, curve = run_curve(
+        replace(expected.spec, explainers=()),
+        data=open_data("phantom"),
+        model=load_model(expected.spec.model),
+    )
+    assert curve.flip is not None
+    said = flip_sentence(curve.flip)
+    assert said in page.locator("[data-testid=stMain]").inner_text()
+    for chart in page.locator("[data-testid=stPlotlyChart]").all():
+        assert chart.locator("path.js-line").count() >= 1, "a chart without a line"
+    page.get_by_text("Every frame, as a table").click()
+    rows = page.locator("[data-testid=stTable] table", has_text=re.compile(r"P\(\w+\)")).locator(
+        "tbody tr"
+    )
+    rows.first.wait_for()
+    assert rows.count() == len(curve.frames)
+    for i, frame in enumerate(curve.frames):
+        assert frame.status[0] in rows.nth(i).inner_text()
 
 
 def test_dark_is_dark(visit: Begin) -> None:

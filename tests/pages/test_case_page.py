@@ -238,3 +238,79 @@ def test_the_filter_says_how_many_are_read(app: Open) -> None:
     assert "of 1,400 images read…" in said[0]
     at.get("segmented_control")[0].set_value("any").run()
     assert not [c for c in at.caption if "images read" in c.value]
+
+
+def followed(at: AppTest) -> AppTest:
+    """The page once the case is computed at every ε."""
+    at = finished(at)
+    for _ in range(300):
+        assert not at.exception
+        said = any("smallest ε found" in m.value or "No ε up to" in m.value for m in at.markdown)
+        if said and not any(b.key == "curve.stop" for b in at.button):
+            return at
+        time.sleep(0.1)
+        at.run()
+    pytest.fail(f"never finished: {[m.value for m in at.markdown]}")
+
+
+def test_the_case_at_every_epsilon(app: Open) -> None:
+    at = followed(app("case", **{**QUICK, "attack": "pgd", "pgd.steps": "3"}))
+    assert any("Reached here: L∞ 0.01569 = 4/255, L2" in m.value for m in at.markdown)
+    frames = next(t.value for t in at.table if "Status" in t.value.columns)
+    assert list(frames["ε"]) == [f"{k}/255" for k in (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16)]
+    assert set(frames["Status"]) <= {"already wrong", "no-op", "held", "flipped"}
+    assert len(at.get("plotly_chart")) == 3, "readings, consistency, iterations"
+    assert any("radar_core curve" in code.value for code in at.code)
+
+
+def test_the_curve_is_kept_while_epsilon_moves_along_it(app: Open) -> None:
+    query = {**QUICK, "attack": "bim", "bim.steps": "3", "seed": "11"}
+    at = followed(app("case", **query))
+    at.selectbox(key="eps").set_value("8/255").run()
+    at = finished(at)
+    assert any("smallest ε found" in m.value or "No ε up to" in m.value for m in at.markdown)
+
+
+def test_the_curve_can_be_stopped_and_computed_after_all(app: Open) -> None:
+    at = finished(app("case", **{**QUICK, "attack": "pgd", "pgd.steps": "400", "eps": "0.5/255"}))
+    at.button(key="curve.stop").click().run()
+    assert not any(b.key == "curve.stop" for b in at.button)
+    at.button(key="curve.go").click().run()
+    assert at.button(key="curve.stop")
+    at.button(key="curve.stop").click().run()
+
+
+def test_each_kind_of_attack_keeps_its_own_epsilon(app: Open) -> None:
+    at = app("case", **QUICK, eps="2/255")
+    at.selectbox(key="attack").set_value("deepfool").run()
+    assert at.selectbox(key="eps").value == "own"
+    at.selectbox(key="eps").set_value("0.5").run()
+    at.selectbox(key="attack").set_value("rotation").run()
+    assert not [s for s in at.selectbox if s.key == "eps"]
+    assert address(at)["eps"] == "own"
+    at.selectbox(key="attack").set_value("pgd").run()
+    assert at.selectbox(key="eps").value == "2/255"
+    at.selectbox(key="pgd.norm").set_value("l2").run()
+    assert at.selectbox(key="eps").value == "1"
+    at.selectbox(key="attack").set_value("cw").run()
+    assert at.selectbox(key="eps").value == "0.5"
+    assert not at.exception
+    other = finished(app("case", **address(at)))
+    assert other.selectbox(key="eps").value == "0.5"
+
+
+def test_an_attack_can_aim_at_a_class(app: Open) -> None:
+    at = app("case", **{**QUICK, "attack": "pgd", "pgd.steps": "3"}, eps="16/255")
+    at.selectbox(key="towards").set_value("vasc").run()
+    assert address(at)["towards"] == "vasc"
+    at = finished(at)
+    assert "--towards vasc" in at.code[-1].value
+    at.selectbox(key="attack").set_value("sign_noise").run()
+    assert not [s for s in at.selectbox if s.key == "towards"]
+    assert "towards" not in address(at)
+
+
+def test_what_a_control_does_is_said_as_harmless(app: Open) -> None:
+    at = finished(app("case", **{**QUICK, "attack": "jpeg", "eps": "own"}))
+    assert any("has no ε" in m.value for m in at.markdown)
+    assert not at.get("plotly_chart")

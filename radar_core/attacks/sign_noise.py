@@ -1,0 +1,41 @@
+"""Benign control: every value a full ε up or down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from radar_core.attacks import ATTACKS, Family, Perturbation, Placing
+from radar_core.attacks.objective import Objective
+from radar_core.epsilon import Norm
+from radar_core.runtime import Progress
+
+
+@ATTACKS.register("sign_noise")
+@dataclass(frozen=True)
+class SignNoise:
+    """A harmless control, no attack: every value moves by ε, up or down by the toss of a coin.
+
+    It goes as far as FGSM and knows nothing of the model: an attack worth its name flips far more
+    images at the same ε, and an explanation that moves no more under an attack than under this
+    noise gives no sign of the attack. Source: the baseline of Ghorbani et al. 2019.
+    """
+
+    title: ClassVar[str] = "Sign noise"
+    source: ClassVar[str] = "Ghorbani et al. 2019, arXiv:1710.10547"
+    family: ClassVar[Family] = "benign"
+    placing: ClassVar[Placing] = "budget"
+    norm: ClassVar[Norm] = "linf"
+    targetable: ClassVar[bool] = False
+    order: ClassVar[int] = 80
+
+    def perturb(
+        self, objective: Objective, *, generator: torch.Generator, progress: Progress
+    ) -> Perturbation:
+        """See `Attack.perturb`; the same signs for all images of a size."""
+        progress.step(0.0, "noise")
+        signs = torch.randint(2, objective.clean.shape[1:], generator=generator) * 2.0 - 1.0
+        moved = objective.clean + objective.radii * signs.to(objective.clean.device)
+        return Perturbation(objective.project(moved))

@@ -1,0 +1,126 @@
+"""A case at every ε: stages, the same numbers as the case itself, JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+
+from radar_core.case import CaseSpec, run_case, run_curve
+from radar_core.data.phantom import CLASSES
+from radar_core.data.synthetic import PhantomData
+from radar_core.errors import BadParameter, Cancelled
+from radar_core.models.classifier import Classifier
+from radar_core.models.zoo import build
+from radar_core.runtime import Progress
+
+SPEC = CaseSpec(
+    image="3", eps="3/255", attack_parameters=(("steps", 3),), explainers=("gradcam",), seed=5
+)
+
+
+@pytest.fixture(scope="module")
+def data() -> PhantomData:
+    return PhantomData("test", side=64)
+
+
+@pytest.fixture(scope="module")
+def model() -> Classifier:
+    module = build("mobilenet_v3_small", 7, seed=1)
+    with torch.no_grad():  # untrained, its logits are all but equal
+        module.classifier[-1].weight *= 1e7
+    return Classifier(
+        module, CLASSES, cam_layer="features", input_size=64, card={"trained_on": "phantom"}
+    )
+
+
+def test_stages_arrive_in_order(data, model):
+    seen = list(run_curve(SPEC, data=data, model=model))
+    assert [r.stage for r in seen] == ["frames", "flip", "explainer:gradcam", "done"]
+    assert seen[0].flip is None
+    assert seen[-1].flip is not None
+    assert [eps.text for eps in seen[0].axis] == [
+        f"{k}/255" for k in ("0", "0.5", "1", "1.5", "2", "3", "4", "6", "8", "12", "16")
+    ]
+
+
+def test_a_frame_is_the_case_at_its_epsilon(data, model):
+    *_, curve = run_curve(SPEC, data=data, model=model)
+    *_, case = run_case(SPEC, data=data, model=model)
+    at = [frame.eps for frame in curve.frames].index("3/255")
+    assert torch.allclose(curve.frames[at].images, case.attack.images, atol=1e-6)
+    assert curve.frames[at].status == case.attack.status
+    for name, value in case.scores["gradcam"].items():
+        assert curve.scores["gradcam"][name][at] == pytest.approx(value, abs=0.02, nan_ok=True)
+    assert curve.saved[at]["png"].reading.label == case.saved["png"].reading.label
+    assert curve.explained == case.explanations["gradcam"].targets[0]
+
+
+def test_at_zero_nothing_has_drifted(data, model):
+    *_, curve = run_curve(SPEC, data=data, model=model)
+    at_zero = {name: values[0] for name, values in curve.scores["gradcam"].items()}
+    assert at_zero == {"topk_overlap": 1.0, "spearman": 1.0, "centre_shift": 0.0, "ssim": 1.0}
+
+
+def test_the_cases_own_epsilon_is_among_the_frames(data, model):
+    spec = replace(SPEC, eps="5/255", explainers=())
+    *_, curve = run_curve(spec, data=data, model=model)
+    assert "5/255" in [frame.eps for frame in curve.frames]
+    assert curve.explained == ""
+    *_, paper = run_curve(replace(spec, eps="normalised:0.02"), data=data, model=model)
+    assert [frame.eps for frame in paper.frames] == [
+        f"normalised:{k}" for k in ("0.001", "0.01", "0.02", "0.05", "0.1", "0.5")
+    ]
+    *_, given = run_curve(spec, data=data, model=model, grid="0,1/255")
+    assert [frame.eps for frame in given.frames] == ["0/255", "1/255", "5/255"]
+
+
+def test_the_nearest_example_stands_at_its_distance(data, model):
+    spec = replace(SPEC, attack="deepfool", eps="own", attack_parameters=())
+    *_, curve = run_curve(spec, data=data, model=model)
+    (nearest,) = curve.frames[0].distances
+    assert nearest is not None
+    assert curve.flip.norm == "l2"
+    assert curve.flip.high.value <= nearest * 1.0001
+    for eps, frame in zip(curve.axis, curve.frames, strict=True):
+        assert frame.l2[0] <= min(eps.value, nearest) * 1.0001
+        if eps.value >= nearest:
+            assert frame.readings_attacked[0].label != curve.clean_reading.label
+
+
+def test_json_has_every_frame(data, model):
+    *_, curve = run_curve(SPEC, data=data, model=model)
+    found = json.loads(json.dumps(curve.as_dict(), allow_nan=False))
+    assert len(found["frames"]) == 11
+    frame = found["frames"][5]
+    assert {"eps", "status", "attacked", "distance", "saved", "metrics"} <= set(frame)
+    assert set(frame["metrics"]["gradcam"]) == {"topk_overlap", "spearman", "centre_shift", "ssim"}
+    assert {"low", "high", "eps", "norm", "verified", "tried_to"} <= set(found["smallest_flip"])
+    assert found["seed"] == 5
+
+
+def test_what_has_no_axis_is_refused_and_cancelling_works(data, model):
+    spec = replace(SPEC, attack="rotation", eps="own", attack_parameters=())
+    with pytest.raises(BadParameter, match="has no ε"):
+        list(run_curve(spec, data=data, model=model))
+    stop = threading.Event()
+    steps = run_curve(SPEC, data=data, model=model, progress=Progress(stop=stop))
+    next(steps)
+    stop.set()
+    with pytest.raises(Cancelled):
+        list(steps)
+
+
+def test_a_universal_pattern_is_fitted_once_on_other_images(data, model):
+    spec = replace(SPEC, attack="uap", attack_parameters=(("epochs", 1),), explainers=())
+    *_, first = run_case(spec, data=data, model=model)
+    *_, again = run_case(replace(spec, image="4"), data=data, model=model)
+    assert "fitted on 64 images of the training split" in first.notes[-1]
+    assert first.passes.backward > 0
+    assert again.passes.backward == 0, "the pattern was kept"
+    *_, curve = run_curve(spec, data=data, model=model)
+    at = [frame.eps for frame in curve.frames].index("3/255")
+    assert torch.allclose(curve.frames[at].images, first.attack.images, atol=1e-6)
