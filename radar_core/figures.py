@@ -81,6 +81,8 @@ def margin_over_iterations(margins: Sequence[float], colours: Sequence[str]) -> 
     )
     figure.add_hline(y=0, line={"width": 1, "dash": "dot", "color": QUIET})
     _finish(figure, "Iteration", "Margin, logits")
+    if len(margins) <= 12:
+        figure.update_xaxes(dtick=1)
     figure.update_layout(showlegend=False)
     return figure
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from radar_core.epsilon import parse_epsilon, parse_grid
 from radar_core.errors import BadData, BadParameter
 from radar_core.runtime import Passes, Progress, describe, versions
+from radar_core.verdict import percent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -208,7 +209,7 @@ def lights(report: SanityReport) -> tuple[Light, ...]:
 
 def _said(share: Share) -> str:
     low, high = share.interval
-    return f"{share.value:.0%} of {share.of} (95 % interval {low:.0%} to {high:.0%})"
+    return f"{percent(share.value)} of {share.of} (95 % interval {percent(low)} to {percent(high)})"
 
 
 def _axis(report: SanityReport) -> list[str]:
@@ -220,9 +221,11 @@ def _rises(report: SanityReport) -> Light:
     axis = _axis(report)
     falls = [(max(rates[:i]) - rates[i], axis[i]) for i in range(1, len(rates))]
     worst, where = max(falls, default=(0.0, ""))
-    span = f"from {rates[0]:.0%} at {axis[0]} to {rates[-1]:.0%} at {axis[-1]}"
+    span = f"from {percent(rates[0])} at {axis[0]} to {percent(rates[-1])} at {axis[-1]}"
     if worst > SLACK + 1 / max(1, report.clean.hits):
-        said = f"PGD's success falls by {worst:.0%} at {where}, although a larger ε allows more."
+        said = (
+            f"PGD's success falls by {percent(worst)} at {where}, although a larger ε allows more."
+        )
         return Light("rises", "Success rises with ε", "bad", said)
     return Light("rises", "Success rises with ε", "good", f"PGD's success goes {span}.")
 
@@ -237,10 +240,11 @@ def _iterates(report: SanityReport) -> Light:
     ]
     worst, where = max(gaps)
     if worst > SLACK:
-        said = f"At {where}, one step flips {worst:.0%} more images than twenty: the loss misleads."
+        more = percent(worst)
+        said = f"At {where}, one step flips {more} more images than twenty: the loss misleads."
         return Light("iterates", title, "bad", said)
     least = min(gap for gap, _ in gaps)
-    said = f"At every ε it flips at least as many images, and up to {-least:.0%} more."
+    said = f"At every ε it flips at least as many images, and up to {percent(-least)} more."
     return Light("iterates", title, "good", said)
 
 
@@ -265,7 +269,7 @@ def _noise(report: SanityReport) -> Light:
         "good" if noise.value <= attack.value / 4 else
         "doubtful" if noise.value <= attack.value / 2 else "bad"
     )  # fmt: skip
-    said = f"At {eps}, PGD flips {attack.value:.0%}, noise of the same size {_said(noise)}."
+    said = f"At {eps}, PGD flips {percent(attack.value)}, noise of the same size {_said(noise)}."
     return Light("noise", title, state, said)
 
 

@@ -112,9 +112,9 @@ def _beyond(attack: AttackResult) -> tuple[Part, ...]:
     return (Part(f" The nearest example found lies at {distance_text(found, attack.norm)}."),)
 
 
-def distance_text(value: float, norm: Norm) -> str:
+def distance_text(value: float, norm: Norm, digits: int = 3) -> str:
     """A distance for people, in grey levels where it bounds single pixels."""
-    return f"{value * 255:.3g}/255" if norm == "linf" else f"L2 {value:.3g}"
+    return f"{value * 255:.{digits}g}/255" if norm == "linf" else f"L2 {value:.{digits}g}"
 
 
 def flip_sentence(flip: Flip) -> str:
@@ -125,7 +125,7 @@ def flip_sentence(flip: Flip) -> str:
         return (
             f"No ε up to {flip.tried_to.label} turned the reading; a stronger attack still might."
         )
-    high, low = (_precise(eps) for eps in (flip.high, flip.low))
+    high, low = _apart(flip.high, flip.low)
     again = "tried again, it did" if flip.verified else "tried again, it did not"
     return f"The smallest ε found to turn the reading is {high} ({again}); at {low} it failed."
 
@@ -147,11 +147,19 @@ def survival_sentence(saved: Mapping[str, Saved]) -> str:
     )
 
 
-def _precise(eps: Epsilon) -> str:
-    """An ε of a bracket, to three digits."""
+def _apart(high: Epsilon, low: Epsilon) -> tuple[str, str]:
+    """Two ε of a bracket, with as many digits as it takes to tell them apart."""
+    for digits in range(3, 9):
+        texts = _precise(high, digits), _precise(low, digits)
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def _precise(eps: Epsilon, digits: int) -> str:
     if eps.normalised:
-        return f"{eps.value:.3g} normalised"
-    return distance_text(eps.value, eps.norm)
+        return f"{eps.value:.{digits}g} normalised"
+    return distance_text(eps.value, eps.norm, digits)
 
 
 def _focus(result: CaseResult) -> tuple[Part, ...]:

@@ -140,6 +140,8 @@ def test_no_device_is_forced_and_no_global_generator_seeded(path: Path):
         if called.startswith(("np.random.", "numpy.random.")):
             kind = called.split(".")[2]
             own = kind.startswith("default_rng") or kind[0].isupper()
+            # The guard about a library that draws globally keeps that state and puts it back.
+            own = own or (path.name == "guard.py" and kind[:9] in ("get_state", "set_state"))
             assert own, f"{name(path)}:{node.lineno} draws globally"
 
 

@@ -9,8 +9,8 @@ import torch
 from radar_core.case import CaseResult, CaseSpec
 from radar_core.data.base import make_case
 from radar_core.runtime import Passes
-from radar_core.types import AttackResult, Explanation, Reading
-from radar_core.verdict import certainty, percent, sentence
+from radar_core.types import AttackResult, Explanation, Reading, Saved
+from radar_core.verdict import certainty, flip_sentence, percent, sentence, survival_sentence
 
 PIXELS = torch.zeros((8, 8, 3), dtype=torch.uint8).numpy()
 
@@ -117,3 +117,71 @@ def test_an_empty_map_is_said():
         told = replace(explanation, facts={"empty": list(empty)})
         said = sentence(replace(found, explanations={"gradcam": told}))
         assert said.endswith(f"Grad-CAM finds no evidence for nv in {where} image.")
+
+
+def test_the_smallest_flip_in_words():
+    from radar_core.api.flipping import Flip
+    from radar_core.epsilon import Epsilon
+
+    def flip(low: float, high: float | None, norm: str = "linf", **more: object) -> str:
+        top = None if high is None else Epsilon(high, norm=norm)
+        tried = more.pop("tried", 16 / 255)
+        return flip_sentence(
+            Flip(Epsilon(low, norm=norm), top, norm, Epsilon(tried, norm=norm), True, 5)
+        )
+
+    assert flip(1 / 255, 1.5 / 255) == (
+        "The smallest ε found to turn the reading is 1.5/255 (tried again, it did); "
+        "at 1/255 it failed."
+    )
+    assert "is L2 0.2229 (tried again, it did); at L2 0.2227" in flip(0.2227, 0.2229, "l2")
+    assert flip(0.1, None).startswith("No ε up to 16/255 turned the reading; a stronger attack")
+    assert "says nothing about robustness" in flip(0, None, "l2", tried=0.0)
+
+
+def test_whether_a_flip_outlives_a_file_in_words():
+    def saved(png: bool | None, jpeg: bool | None) -> str:
+        now = reading("mel", 0.6)
+        return survival_sentence({"png": Saved(now, png), "jpeg95": Saved(now, jpeg)})
+
+    assert saved(None, None) == ""
+    assert saved(True, True).endswith("the image still reads differently.")
+    assert saved(False, False) == "Saved as an 8-bit PNG or a JPEG of quality 95, the flip is lost."
+    assert saved(True, False).endswith("; as a JPEG of quality 95, the flip is lost.")
+
+
+def with_attack(status: str, after: Reading, **changes: object):
+    found = result(status, after)
+    spec = {k: changes.pop(k) for k in ("attack", "towards", "eps") if k in changes}
+    return replace(
+        found, spec=replace(found.spec, **spec), attack=replace(found.attack, **changes, **{
+            k: v for k, v in spec.items() if k == "eps"
+        })
+    )  # fmt: skip
+
+
+def test_a_nearest_example_beyond_epsilon_is_named():
+    found = with_attack(
+        "held", reading("nv", 0.8), attack="deepfool", eps="0.1", norm="l2", distances=(0.31,)
+    )
+    assert "The nearest example found lies at L2 0.31." in sentence(found)
+    assert sentence(found).startswith("A change of at most 4/255 per pixel does not change")
+
+
+def test_a_search_that_found_nothing_is_not_robustness():
+    found = with_attack(
+        "no-op", reading("nv", 0.94), attack="cw", eps="own", norm="l2", distances=(None,)
+    )
+    assert sentence(found).startswith("C&W found no example, which says nothing about robustness")
+
+
+def test_an_aim_that_is_missed_or_already_met_is_said():
+    missed = with_attack("held", reading("mel", 0.7), towards="df")
+    assert "It was to be df." in sentence(missed)
+    met = with_attack("no-op", reading("nv", 0.94), towards="nv")
+    assert sentence(met).startswith("There is nothing to attack: to begin with, the model reads")
+
+
+def test_a_control_is_called_harmless():
+    found = with_attack("held", reading("nv", 0.9), attack="sign_noise")
+    assert sentence(found).startswith("Sign noise, a harmless change of at most 4/255 per pixel,")

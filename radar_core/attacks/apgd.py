@@ -29,9 +29,9 @@ def checkpoints(steps: int) -> tuple[int, ...]:
     """The steps w_j after which the step length is judged, without w_0 = 0.
 
     The first comes after 0.22 of the steps, and each next gap is 0.03 of them shorter, down to
-    0.06: p_{j+1} = p_j + max(p_j − p_{j−1} − 0.03, 0.06). These shares are rounded down to whole
-    steps, but to no less than one, as in the authors' code. From 100 steps on this is the paper's
-    w_j = ⌈p_j·steps⌉, within rounding; with fewer steps it judges sooner.
+    0.06: p_{j+1} = p_j + max(p_j − p_{j−1} − 0.03, 0.06). The gaps are rounded down to whole steps,
+    but to no less than one, as in the authors' code. For 100 steps these are the paper's
+    w_j = ⌈p_j·steps⌉; in a run of few steps they come sooner.
 
     Source: Croce & Hein 2020, section 3.
     """

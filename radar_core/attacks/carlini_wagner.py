@@ -56,7 +56,7 @@ class CarliniWagner:
     order: ClassVar[int] = 45
 
     binary_steps: int = field_range(5, 1, 20, title="Constants", help="values of c tried in turn")
-    steps: int = field_range(30, 2, 10000, title="Steps", help="of Adam, with each c")
+    steps: int = field_range(20, 2, 10000, title="Steps", help="of Adam, with each c")
     step_size: float = field_range(
         0.0,
         0.0,
@@ -219,8 +219,8 @@ class _Path:
         self.images = self._clean = clean[rows]
         self.change = torch.zeros_like(self.images)
         self._rates = rates[rows].view(-1, 1, 1, 1)
-        self._tanh = self._start = (2 * self.images - 1) * EDGE
-        self._w = self._tanh.atanh()
+        self._w = ((2 * self.images - 1) * EDGE).atanh()
+        self._tanh = self._start = self._w.tanh()
         self._mean, self._square = torch.zeros_like(self._w), torch.zeros_like(self._w)
         self._count = 0
 

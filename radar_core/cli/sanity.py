@@ -8,6 +8,7 @@ from typing import Any
 
 from radar_core.cli.common import data_options, watched
 from radar_core.sanity import GRID, SanityReport, run_sanity
+from radar_core.verdict import percent
 
 WORDS = {"good": "as it should be", "doubtful": "doubtful", "bad": "NOT as it should be"}
 
@@ -49,7 +50,8 @@ def _summary(report: SanityReport) -> str:
     low, high = report.clean.interval
     lines = [
         f"{report.model} on {report.data}: {report.clean.hits} of {report.clean.of} images read "
-        f"right before any attack ({report.clean.value:.0%}, 95 % interval {low:.0%} to {high:.0%})"
+        f"right before any attack ({percent(report.clean.value)}, 95 % interval {percent(low)} "
+        f"to {percent(high)})"
     ]
     lines += [f"{light.title}: {WORDS[light.state]}. {light.sentence}" for light in report.lights]
     lines.append(f"{report.seconds:.1f} s. {machine().note}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
-from radar_core.epsilon import GRIDS, NORM_TITLES
+from radar_core.epsilon import GRIDS, NORM_TITLES, parse_epsilon
 from radar_core.ui.compute import curve_steps
 from radar_core.ui.controls import Wanted
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
@@ -163,7 +163,9 @@ def _charts(found: CurveResult, case: CaseResult) -> None:
             f"Margin over {len(margins)} iterations, from {margins[0]:.2f} to {margins[-1]:.2f} "
             "logits; above zero another class is read."
         )
-        name = f"The attack at ε {case.attack.eps}, step by step"
+        eps = parse_epsilon(now, case.attack.norm)
+        at = f" at ε {eps.label}" if eps.bounded else ""
+        name = f"The attack{at}, step by step"
         charts.append((name, figures.margin_over_iterations(margins, colours), said))
     for start in range(0, len(charts), 3):
         row = charts[start : start + 3]

@@ -108,11 +108,14 @@ def _stop() -> None:
 def _report(report: SanityReport) -> None:
     from radar_core import figures
     from radar_core.attacks import ATTACKS
+    from radar_core.models.store import list_models
 
+    titles = {info.name: info.title for info in list_models()}
     low, high = report.clean.interval
+    model = plain(titles.get(report.model, report.model))
     st.markdown(
-        f"**{plain(report.model)}** reads {report.clean.hits} of {report.clean.of} images of "
-        f"**{plain(Path(report.data).name)}** right before any attack: "
+        f"**{model}** reads {report.clean.hits} of {report.clean.of} images of "
+        f"**{plain(_title(report.data))}** right before any attack: "
         f"{percent(report.clean.value)}, 95 % interval {percent(low)} to {percent(high)}. "
         "Only these are attacked."
     )
@@ -122,10 +125,10 @@ def _report(report: SanityReport) -> None:
             _light(light)
         if not report.lights:
             quiet("The lights come when every attack is done.")
-    titles = {id: cast(Any, ATTACKS[id]).title for id in report.success}
+    attacks = {id: cast(Any, ATTACKS[id]).title for id in report.success}
     if report.success:
         right.plotly_chart(
-            figures.success_over_epsilon(report, titles, palette()),
+            figures.success_over_epsilon(report, attacks, palette()),
             config={"displayModeBar": False},
             alt="Share of images flipped at each ε, by attack, with 95 % intervals.",
             key="sanity.chart",
@@ -135,8 +138,8 @@ def _report(report: SanityReport) -> None:
                 [
                     {"ε": parse_epsilon(eps).label}
                     | {
-                        titles[id]: f"{shares[i].hits} of {shares[i].of} "
-                        f"({shares[i].interval[0]:.0%} to {shares[i].interval[1]:.0%})"
+                        attacks[id]: f"{shares[i].hits} of {shares[i].of} "
+                        f"({percent(shares[i].interval[0])} to {percent(shares[i].interval[1])})"
                         for id, shares in report.success.items()
                     }
                     for i, eps in enumerate(report.grid)

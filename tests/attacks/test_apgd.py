@@ -1,8 +1,6 @@
-"""Auto-PGD: a run re-derived image by image, and strength beside torchattacks and PGD."""
+"""Auto-PGD: strength beside torchattacks and PGD, cost, and odd models."""
 
 from __future__ import annotations
-
-import itertools
 
 import pytest
 import torch
@@ -10,29 +8,12 @@ import torchattacks
 from torch import Tensor, nn
 
 import radar_core as radar
-from radar_core.attacks.apgd import checkpoints
 from radar_core.attacks.losses import margin
-from radar_core.epsilon import parse_epsilon
 from tests import toys
 
 BOTH_NORMS = pytest.mark.parametrize("norm", ["linf", "l2"])
 BOTH_LOSSES = pytest.mark.parametrize("loss", ["ce", "dlr"])
 TORCHATTACKS_NORM = {"linf": "Linf", "l2": "L2"}
-
-
-class Hill(nn.Module):
-    """Class 1 grows towards a peak near the clean images, but all images read 0."""
-
-    def __init__(self, peak: Tensor) -> None:
-        super().__init__()
-        self.keep = nn.Identity()
-        self.peak = peak
-        self.seen: list[Tensor] = []
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.seen.append(x.detach().clone())
-        height = -(self.keep(x) - self.peak).square().sum((1, 2, 3))
-        return torch.stack([torch.zeros_like(height), height], dim=1)
 
 
 class Shifted(nn.Module):
@@ -83,96 +64,6 @@ def runner_up(model: radar.Classifier, images: Tensor) -> Tensor:
 def named(model: radar.Classifier, classes: Tensor) -> list[str]:
     """Classes by name."""
     return [model.class_names[number] for number in classes.tolist()]
-
-
-def climbed(
-    start: Tensor,
-    clean: Tensor,
-    peak: Tensor,
-    radii: tuple[float, ...],
-    norm: str,
-    steps: int,
-    checked: set[int],
-) -> tuple[list[Tensor], list[float]]:
-    """Algorithm 1 for one image in float64: the iterates, and the step lengths in ε.
-
-    In units of ε, so that the ball has radius 1: u = (x − clean) / radius.
-    """
-    radius = torch.tensor(radii, dtype=torch.float64).view(3, 1, 1)
-    clean, peak = clean.double(), peak.double()
-    low, high = -clean / radius, (1 - clean) / radius
-
-    def inside(u: Tensor) -> Tensor:
-        u = u.clamp(low, high)
-        return u.clamp(-1, 1) if norm == "linf" else u / max(1.0, float(u.norm()))
-
-    def height(u: Tensor) -> float:
-        return -float((clean + radius * u - peak).square().sum())
-
-    def uphill(u: Tensor) -> Tensor:
-        slope = -2 * (clean + radius * u - peak) * radius
-        return slope.sign() if norm == "linf" else slope / slope.norm()
-
-    before = now = (start.double() - clean) / radius
-    best, eta, etas, path, rises, last = now, 2.0, [], [now], 0, 0
-    best_then, eta_then = height(now), eta
-    for k in range(steps):
-        if k in checked:
-            seldom = rises < 0.75 * (k - last)
-            nowhere = eta == eta_then and height(best) == best_then
-            eta_then, best_then, rises, last = eta, height(best), 0, k
-            if seldom or nowhere:
-                eta, now = eta / 2, best
-        there = inside(now + eta * uphill(now))
-        if k:
-            there = inside(now + 0.75 * (there - now) + 0.25 * (now - before))
-        rises += height(there) > height(now)
-        best = max(best, there, key=height)
-        before, now = now, there
-        path.append(now)
-        etas.append(eta)
-    return [clean + radius * u for u in path], etas
-
-
-def test_checkpoints_are_those_of_the_paper():
-    assert checkpoints(100) == (22, 41, 57, 70, 80, 87, 93, 99)
-    assert checkpoints(1000) == tuple(10 * w for w in checkpoints(100))
-    assert checkpoints(20) == (4, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
-    assert checkpoints(1) == (1,)
-
-
-@pytest.mark.parametrize(
-    ("norm", "axis"),
-    [
-        ("linf", ("4/255", "8/255", "16/255")),
-        ("linf", ("normalised:0.05", "normalised:0.2")),
-        ("l2", ("0.5", "2", "6")),
-        ("l2", ("normalised:3", "normalised:12")),
-    ],
-)
-def test_every_step_is_that_of_the_paper(norm: str, axis: tuple[str, ...]):
-    draw = torch.rand((4, 3, toys.SIDE, toys.SIDE), generator=torch.Generator().manual_seed(5))
-    # Near each other, so that heights are small numbers and float32 tells them apart.
-    *clean, peak = 0.1 + 0.8 * toys.images(1) + 0.06 * (draw - 0.5)
-    # Gaps of 11, 10, 9, … steps.
-    module, steps, checked = Hill(peak), 50, {11, 21, 30, 38, 45}
-    model = toys.classifier(module, "keep", "ab", mean=(0.0,) * 3, std=(1.0,) * 3)
-    frames = radar.attack_grid(model, torch.stack(clean), "apgd", axis, steps=steps, norm=norm)
-    assert all(frame.status == ("held",) * 3 for frame in frames)
-    seen = module.seen[1:]
-    assert len(seen) == steps + 1
-    lengths = []
-    for row, (eps, image) in enumerate(itertools.product(axis, clean)):
-        radii = parse_epsilon(eps, norm).radii
-        path, etas = climbed(seen[0][row], image, peak, radii, norm, steps, checked)
-        lengths.append(etas)
-        for theirs, ours in zip(path, seen, strict=True):
-            # A gradient that is all but zero may have either sign in float32.
-            apart = (ours[row].double() - theirs).abs() > 3e-4 * max(radii)
-            assert float(apart.double().mean()) < 0.01
-    assert {etas[0] for etas in lengths} == {2.0}
-    assert len({tuple(etas) for etas in lengths}) > 1, "rows that all halve at once show little"
-    assert min(min(etas) for etas in lengths) < 0.2
 
 
 @BOTH_LOSSES

@@ -153,6 +153,8 @@ def test_no_shift_and_no_turn_change_nothing():
         result = radar.attack(toys.conv(), images, name, **none)
         assert torch.equal(result.images, images)
         assert result.status == ("no-op",) * 2
+    odd = toys.images(1, side=37)
+    assert torch.equal(rotated(odd, 360.0), odd)
 
 
 @pytest.mark.parametrize("degrees", [2.0, -7.5, 30.0, 90.0])
@@ -197,6 +199,9 @@ def test_rotation_by_a_right_angle_keeps_every_pixel():
 
 def test_rotation_loses_the_corners():
     # A point of the clean image is lost where the turned image does not show it.
-    _, seen = Rotation(degrees=45.0).undo(torch.zeros(1, 41, 41))
-    y, x = torch.meshgrid(torch.arange(41) - 20, torch.arange(41) - 20, indexing="ij")
-    assert torch.equal(seen, (x.abs() + y.abs()) <= 20 * 2**0.5)
+    _, seen = Rotation(degrees=20.0).undo(torch.zeros(1, 41, 41))
+    x, y = np.meshgrid(np.arange(41) - 20, 20 - np.arange(41))  # y upwards
+    turned = (x + 1j * y) * np.exp(1j * np.pi * 20 / 180)
+    shown = np.maximum(abs(turned.real), abs(turned.imag)) <= 20
+    assert np.array_equal(seen.numpy(), shown)
+    assert not np.array_equal(shown, shown[:, ::-1]), "the direction matters"

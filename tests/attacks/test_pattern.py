@@ -46,13 +46,13 @@ def test_says_what_it_is():
 
 def test_fooled_is_the_share_flipped_at_the_epsilon_it_was_fitted_for():
     model, images = toys.linear(), toys.images(8, seed=5)
-    pattern = fitted()
-    moved = (images + 16 / 255 * pattern.values).clamp(0, 1)
+    pattern = fitted(fitted_eps=1.5)
+    moved = (images + 1.5 / 255 * pattern.values).clamp(0, 1)
     flips = [a.label != b.label for a, b in zip(model.read(images), model.read(moved), strict=True)]
     assert pattern.fooled == sum(flips) / 8
     assert pattern.fooled > 0
-    smaller = radar.attack(model, images, "uap", "0.5/255", pattern=pattern)
-    assert smaller.status.count("flipped") / 8 < pattern.fooled
+    wider = radar.attack(model, images, "uap", "8/255", pattern=pattern)
+    assert wider.status.count("flipped") / 8 > pattern.fooled
 
 
 def test_images_at_the_target_are_left_out_and_counted():
@@ -178,6 +178,7 @@ def spoilt(values: Tensor, value: float) -> Tensor:
         lambda v: spoilt(v, 1.01),
         lambda v: v.double(),
         lambda v: v[None],
+        lambda v: v[..., None].contiguous(),
         lambda v: v[:2].clone(),
         lambda v: v[:, :0].clone(),
     ],
@@ -204,7 +205,3 @@ def test_what_cannot_be_fitted_is_said():
     with pytest.raises(BadParameter, match="is read as a already; fit on images of other") as error:
         radar.fit(model, at_a, target="a")
     one_sentence(error)
-    with torch.no_grad():
-        model.module.head.bias[0] = torch.nan
-    with pytest.raises(BadModel, match="not numbers"):
-        radar.fit(model, images)

@@ -166,7 +166,7 @@ SEARCHES = (
                 field_range(3.0, 1.0, 20.0, step=0.5, title="λ", help="aim, in DeepFool steps"),
             ),
             ("overshoot", float, field_range(0.02, 0.0, 1.0, step=0.01, title="Overshoot")),
-            ("most", int, field_range(500, 1, 100_000, title="Most values", help="in one step")),
+            ("most", int, field_range(200, 1, 100_000, title="Most values", help="in one step")),
         ),
         lambda values, run: {
             "steps": values["steps"],
