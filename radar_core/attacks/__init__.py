@@ -32,7 +32,7 @@ class Perturbation:
         logits: (n, k) what the model gave for exactly these images, where the attack has seen it;
             None has them read once more.
         history: (iterations, n) margin at each iteration, NaN where an image was not looked at.
-        facts: what the attack states about its run.
+        facts: what the attack states about its run; whole numbers are added up over batches.
     """
 
     images: Tensor

@@ -223,5 +223,14 @@ def _joined(parts: list[Frames], dim: int) -> Frames:
         if first.distances is not None
         else None,
         history=list(chain(*histories)),
-        facts=first.facts,
+        facts=_added([part.facts for part in parts]),
     )
+
+
+def _added(parts: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """What parts state, as one: counts are added up, of anything else the first is taken."""
+    whole: dict[str, Any] = {}
+    for name, value in chain.from_iterable(part.items() for part in parts):
+        counted = isinstance(value, int) and not isinstance(value, bool)
+        whole[name] = whole.get(name, 0) + value if counted else whole.get(name, value)
+    return whole

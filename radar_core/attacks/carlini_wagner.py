@@ -26,8 +26,8 @@ STEPS_TO_BOUNDARY, SHARE_TO_BOUNDARY = 5, 0.25
 WORST_RATE, MOST_CONSTANT = 0.1, 1e10
 """A vanishing gradient says nothing of how far the boundary is."""
 BETAS = 0.9, 0.999
-PROGRESS = 0.9999
-"""Less of the lowest loss is progress, as in the authors' code."""
+STALLED = 0.01
+"""A change of the lowest loss by less is none. A rise is no end: Adam overshoots, and returns."""
 
 
 @ATTACKS.register("cw")
@@ -73,7 +73,7 @@ class CarliniWagner:
         0.0, 0.0, 100.0, step=0.5, title="Confidence κ", unit="logits", help="margin to be exceeded"
     )
     abort_early: bool = field_flag(
-        True, title="Abort early", help="leave a c when a tenth of the steps brought nothing"
+        True, title="Abort early", help="leave a c when a tenth of the steps changed nothing"
     )
 
     def perturb(
@@ -152,8 +152,8 @@ class CarliniWagner:
             lately[rows] = torch.minimum(lately[rows], squared + constants[rows] * short)
             pull = constants[rows] * (short > 0)
             if self.abort_early and step % window == 0:
-                going = lately[rows] <= PROGRESS * before[rows]
-                before, lately = torch.minimum(before, lately), torch.full_like(lately, torch.inf)
+                going = ~((lately / before - 1).abs() <= STALLED)[rows]
+                before, lately = lately, torch.full_like(lately, torch.inf)
                 path.keep(going)
                 gradient, pull = gradient[going], pull[going]
             if step + 1 < self.steps:

@@ -126,10 +126,14 @@ class Objective:
         self._asked = True
         self._seen[rows] |= gradient.flatten(1).any(1)
 
+    def forget(self) -> None:
+        """Let go of the graph of the clean pass, where no gradient will be asked for."""
+        self._kept = None
+
     @torch.no_grad()
     def logits(self, images: Float[Tensor, "m 3 h w"]) -> Float[Tensor, "m k"]:
         """What the model gives, without a gradient."""
-        self._kept = None
+        self.forget()
         logits: Tensor = self.model(images)
         return logits
 

@@ -77,10 +77,10 @@ def test_is_nearer_than_foolbox(rate: float):
 
 
 def test_is_nearer_than_foolbox_with_the_same_scales():
-    model, images = toys.conv(seed=3), toys.images(24)
-    theirs, flipped = rival(model, images, steps=30, constants=5, rate=0.01)
+    model, images = toys.conv(seed=3), toys.images(12)
+    theirs, flipped = rival(model, images, steps=50, constants=5, rate=0.003)
     ours = radar.attack(
-        model, images, "cw", steps=30, binary_steps=5, step_size=0.01, initial_const=1e-3
+        model, images, "cw", steps=50, binary_steps=5, step_size=0.003, initial_const=1e-3
     )
     assert ours.status.count("flipped") >= int(flipped.sum())
     assert torch.tensor(ours.l2).median() <= 1.02 * theirs[flipped].median()
@@ -89,7 +89,7 @@ def test_is_nearer_than_foolbox_with_the_same_scales():
 def test_is_nearer_than_foolbox_on_the_phantom():
     model, cases = radar.load_model("phantom"), radar.open_data("phantom", split="test")
     images = model.prepare(torch.stack([cases[i].image for i in range(8)]))
-    theirs, flipped = rival(model, images, steps=8, constants=2, rate=0.001)
+    theirs, flipped = rival(model, images, steps=8, constants=2, rate=0.002)
     ours = radar.attack(model, images, "cw", steps=8, binary_steps=2)
     assert ours.status.count("flipped") >= max(int(flipped.sum()), 6)
     assert torch.tensor(ours.l2).median() <= 1.02 * theirs[flipped].median()
@@ -117,12 +117,12 @@ def test_flips_a_model_of_one_logit():
 
 def test_reaches_a_target_no_nearer_than_the_nearest_class():
     model, images = toys.linear(5), 0.3 + 0.4 * toys.images(8)
-    target = (read(model, images) + 1) % 5
+    target = model.probabilities(images).argmin(1)
     result = radar.attack(model, images, "cw", target=[model.class_names[i] for i in target])
     free = radar.attack(model, images, "cw")
     assert torch.equal(read(model, result.images), target)
     assert all(a >= b * 0.98 for a, b in zip(result.l2, free.l2, strict=True))
-    assert max(result.l2) > 1.5 * max(free.l2)
+    assert sum(result.l2) > 1.5 * sum(free.l2)
 
 
 @pytest.mark.parametrize("target", [None, "b"])
@@ -187,7 +187,7 @@ def test_costs_a_pass_a_step_and_the_clean_image_once():
 
 def test_early_abort_saves_passes_and_costs_little():
     model, images = toys.conv(seed=3), toys.images(8)
-    budget = {"steps": 60, "binary_steps": 4}
+    budget = {"steps": 40, "binary_steps": 4}
     short = radar.attack(model, images, "cw", **budget)
     whole = radar.attack(model, images, "cw", abort_early=False, **budget)
     assert short.passes.forward < 0.9 * whole.passes.forward

@@ -19,7 +19,7 @@ from tests import toys
 
 EPS = "4/255"
 # Toy runs, of the attacks that have these parameters.
-SHORT = {"steps": 5, "queries": 40, "epochs": 2}
+SHORT = {"steps": 5, "queries": 40, "epochs": 2, "neighbours": 2, "copies": 2, "rounds": 3}
 
 
 def those(test: Callable[[Any], bool]) -> Any:

@@ -57,7 +57,7 @@ class LongTail:
         else:
             parts = [rows[radii[rows] == eps] for eps in radii[rows].unique()]
         model = copied(objective.model) if parts else objective.model
-        objective._kept = None  # the graph of the reading: nothing here asks for its gradient
+        objective.forget()
         images = objective.clean.clone()
         batch = batch_size(*images.shape[-2:], gradients=False)
         stopped = 0
@@ -68,7 +68,7 @@ class LongTail:
             stopped += 0 if ended else len(part)
         facts = {}
         if stopped:
-            facts["stopped"] = f"{declared.title} did not end by itself on {stopped} images"
+            facts["stopped at the most passes allowed, images"] = stopped
         if declared.placing == "budget":
             images = objective.project(images)
         return Perturbation(images.clamp(0, 1), facts=facts)
