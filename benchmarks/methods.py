@@ -31,17 +31,17 @@ from radar_core.explainers import EXPLAINERS
 from radar_core.models import zoo
 from radar_core.runtime import describe, device, versions
 
-GOAL = 1.3
+GOAL = 1.15
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 
 
 @dataclass
 class Pass:
-    """One call of the model: images in it, whether it kept a graph, whether that was used."""
+    """One call of the model: images in it, whether it kept a graph, how often that was used."""
 
     images: int
     graph: bool
-    backward: bool = False
+    backward: int = 0
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def recorded(model: radar.Classifier) -> Iterator[list[Pass]]:
         made = Pass(len(logits), logits.requires_grad)
         passes.append(made)
         if logits.requires_grad:
-            logits.register_hook(lambda gradient: setattr(made, "backward", True))
+            logits.register_hook(lambda gradient: setattr(made, "backward", made.backward + 1))
 
     hook = model.register_forward_hook(note)
     try:
@@ -73,8 +73,8 @@ def bare(model: radar.Classifier, passes: list[Pass], images: Tensor) -> None:
                 continue
             leaf = batch.detach().requires_grad_()
             score = model(leaf).sum()
-            if made.backward:
-                torch.autograd.grad(score, leaf)
+            for left in range(made.backward - 1, -1, -1):
+                torch.autograd.grad(score, leaf, retain_graph=left > 0)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -128,6 +128,16 @@ def load(name: str) -> radar.Classifier:
     )
 
 
+def attack(model: radar.Classifier, image: Tensor, name: str) -> Callable[[], Any]:
+    """An attack at its defaults; a universal one with some pattern, its fitting apart."""
+    method = ATTACKS[name]
+    eps = "4/255" if method.placing == "budget" else "own"
+    if method.family != "universal":
+        return lambda: radar.attack(model, image, name, eps)
+    pattern = radar.fit(model, image, name, epochs=1)
+    return lambda: radar.attack(model, image, name, eps, pattern=pattern)
+
+
 def main() -> None:
     """Measure every registered method and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -137,11 +147,9 @@ def main() -> None:
     model = load(arguments.model)
     coarse = torch.rand((2, 3, 7, 7), generator=torch.Generator().manual_seed(2))
     pair = nn.functional.interpolate(coarse, (model.input_size,) * 2, mode="bilinear")
+    image = radar.open_data("phantom")[0].image
     runs: list[tuple[str, str, Callable[[], Any]]] = [
-        *(
-            ("attack", id, lambda id=id: radar.attack(model, pair[0], id, "4/255"))
-            for id in ATTACKS
-        ),
+        *(("attack", id, attack(model, image, id)) for id in ATTACKS),
         *(("explainer", id, lambda id=id: radar.explain(model, pair, id)) for id in EXPLAINERS),
     ]
     methods = []

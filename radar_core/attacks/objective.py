@@ -117,14 +117,18 @@ class Objective:
         gradient = torch.zeros_like(leaf) if gradient is None else gradient.nan_to_num(0.0)
         logits = logits.detach()
         if shared:
-            gradient, logits, rows = self._rows(gradient), self._rows(logits), ALL
+            self._saw(self._rows(gradient.flatten(1).any(1)), ALL)
+            return self._rows(gradient), self._rows(logits)
         self.saw(gradient, rows)
-        return gradient.detach(), logits
+        return gradient, logits
 
     def saw(self, gradient: Float[Tensor, "m 3 h w"], rows: Rows = ALL) -> None:
         """Take note of a gradient that an attack computed by itself, for `without_gradient`."""
+        self._saw(gradient.flatten(1).any(1), rows)
+
+    def _saw(self, any_at_all: Bool[Tensor, " m"], rows: Rows) -> None:
         self._asked = True
-        self._seen[rows] |= gradient.flatten(1).any(1)
+        self._seen[rows] |= any_at_all
 
     def forget(self) -> None:
         """Let go of the graph of the clean pass, where no gradient will be asked for."""
