@@ -35,17 +35,28 @@ def shifted() -> radar.Classifier:
 
 
 def rival(
-    model: radar.Classifier, images: Tensor, steps: int, constants: int, rate: float
+    model: radar.Classifier,
+    images: Tensor,
+    *,
+    steps: int,
+    constants: int,
+    rate: float,
+    first: float = 1e-3,
 ) -> tuple[Tensor, Tensor]:
-    """The distances that foolbox's attack finds, and where it finds an example at all."""
+    """The distances that foolbox's attack finds, and where it finds an example at all.
+
+    Where it finds none it gives a black image, and counts it where that is read as another class.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         foolbox = pytest.importorskip("foolbox", reason="a rival to compare with")
     with model.held():
         wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
-        attack = foolbox.attacks.L2CarliniWagnerAttack(constants, steps, stepsize=rate)
+        attack = foolbox.attacks.L2CarliniWagnerAttack(
+            constants, steps, stepsize=rate, initial_const=first
+        )
         found, _, flipped = attack(wrapped, images, read(model, images), epsilons=None)
-    return distance(found - images, "l2"), flipped
+    return distance(found - images, "l2"), flipped & found.flatten(1).any(1)
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -89,9 +100,10 @@ def test_is_nearer_than_foolbox_with_the_same_scales():
 def test_is_nearer_than_foolbox_on_the_phantom():
     model, cases = radar.load_model("phantom"), radar.open_data("phantom", split="test")
     images = model.prepare(torch.stack([cases[i].image for i in range(8)]))
-    theirs, flipped = rival(model, images, steps=8, constants=2, rate=0.002)
+    # Their scales as tuned for these images; with their defaults they find none in so few steps.
+    theirs, flipped = rival(model, images, steps=8, constants=2, rate=0.002, first=0.1)
     ours = radar.attack(model, images, "cw", steps=8, binary_steps=2)
-    assert ours.status.count("flipped") >= max(int(flipped.sum()), 6)
+    assert ours.status.count("flipped") >= int(flipped.sum()) > 0
     assert torch.tensor(ours.l2).median() <= 1.02 * theirs[flipped].median()
 
 
@@ -146,6 +158,13 @@ def test_black_and_white_pixels():
     assert bool(result.images.isfinite().all())
     far = torch.cat([result.images[..., :8], 1 - result.images[..., 24:]], dim=3)
     assert float(far.max()) < 1e-3, "tanh is flat there"
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_leaves_black_and_white_where_there_is_nothing_else(value: float):
+    images = torch.full((2, 3, 32, 32), value)
+    result = radar.attack(toys.linear(), images, "cw", steps=100, abort_early=False)
+    assert result.status == ("flipped",) * 2
 
 
 def test_unchanged_variables_give_the_clean_image():
