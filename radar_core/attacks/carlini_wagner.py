@@ -17,17 +17,17 @@ from radar_core.epsilon import Norm
 from radar_core.params import field_flag, field_range
 from radar_core.runtime import Progress
 
-EDGE = 1 - 1e-6
-"""Keeps tanh⁻¹ of black and white finite, as in the authors' code."""
-FIRST_CONSTANT = 1.5
-"""Own first c, in those with which a linear classifier would just be fooled."""
-STEPS_TO_BOUNDARY, SHARE_TO_BOUNDARY = 5, 0.25
-"""Own learning rate: Adam reaches a linear boundary in so many steps, and that share of all."""
-WORST_RATE, MOST_CONSTANT = 0.1, 1e10
-"""A vanishing gradient says nothing of how far the boundary is."""
 BETAS = 0.9, 0.999
+# Keeps tanh⁻¹ of black and white finite, as in the authors' code.
+EDGE = 1 - 1e-6
+# An image's own first c, in those with which a linear classifier would just be fooled.
+FIRST_CONSTANT = 1.5
+# Its own learning rate: Adam is at a linear boundary after so many steps, or that share of them.
+STEPS_TO_BOUNDARY, SHARE_TO_BOUNDARY = 5, 0.25
+# A vanishing gradient does not tell how far the boundary is.
+MOST_RATE, MOST_CONSTANT = 0.1, 1e10
+# A change of the lowest loss by less is none. A rise is no end: Adam overshoots, and comes back.
 STALLED = 0.01
-"""A change of the lowest loss by less is none. A rise is no end: Adam overshoots, and returns."""
 
 
 @ATTACKS.register("cw")
@@ -40,11 +40,12 @@ class CarliniWagner:
     the best other class. It depends on neither their sign nor a common offset. c is multiplied by
     ten until the image flips, then bisected, for each image by itself; each c starts anew at the
     clean image. The nearest of all examples passed with a margin over κ is kept. Source: Carlini &
-    Wagner 2017, section V.A and VI (f₆).
+    Wagner 2017, sections V and VI (f₆).
 
     Unlike there, an image has by default a learning rate and a first c of its own, by the gradient
-    at the clean image. There, one learning rate (0.01) serves all: at 224 px its first step alone
-    is many times as long as the way to the boundary.
+    at the clean image. One learning rate for all, 0.01 there, makes a first step at 224 px that is
+    many times as long as the way to the boundary. And each image is left by itself when its loss
+    has settled, in their code the whole batch.
     """
 
     title: ClassVar[str] = "C&W"
@@ -114,7 +115,7 @@ class CarliniWagner:
         short = short.clamp_min(1e-6)  # a reading on the boundary
         by_w = (slope * _tanh_slope((2 * clean - 1) * EDGE)).abs().sum((1, 2, 3))
         steps = min(STEPS_TO_BOUNDARY, SHARE_TO_BOUNDARY * self.steps)
-        rates = (short / (steps * by_w)).clamp_max(WORST_RATE)
+        rates = (short / (steps * by_w)).clamp_max(MOST_RATE)
         constants = FIRST_CONSTANT * 2 * short / slope.square().sum((1, 2, 3))
         if self.step_size:
             rates = torch.full_like(rates, self.step_size)

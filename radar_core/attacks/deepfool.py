@@ -106,7 +106,8 @@ class _Walk:
         likely = others.topk(min(rivals, others.shape[1] - 1)).indices
         self._rivals = own if objective.targeted else likely
         # How long the gradient of each gap was when last taken.
-        self._lengths = torch.full(self._rivals.shape, torch.inf, device=own.device)
+        self._lengths = torch.zeros(self._rivals.shape, device=own.device)
+        # The last pass: its images, the gaps of its logits, and which of them still go on.
         self._leaf, self._gaps, self._going = objective.clean, self._lengths, objective.open
 
     def images(self, scale: float) -> Float[Tensor, "m 3 h w"]:
@@ -116,6 +117,7 @@ class _Walk:
     def read(self, images: Float[Tensor, "m 3 h w"], *, graph: bool = True) -> Float[Tensor, "m k"]:
         """Pass the images of all rows; with the graph, they can be linearised there."""
         objective, rows = self._objective, self.rows
+        del self._leaf, self._gaps  # an unused graph, before there is another
         with torch.set_grad_enabled(graph):
             self._leaf = images.detach().requires_grad_(graph)
             logits = objective.model(self._leaf)
@@ -128,10 +130,10 @@ class _Walk:
         detached: Tensor = logits.detach()
         return detached
 
-    def drop(self, arrived: Bool[Tensor, " m"]) -> None:
+    def drop(self, done: Bool[Tensor, " m"]) -> None:
         """Leave some of the rows alone from here on."""
-        self.rows = self.rows[~arrived]
-        self._going[self._going.nonzero()[arrived, 0]] = False
+        self.rows = self.rows[~done]
+        self._going[self._going.nonzero()[done, 0]] = False
 
     def wasteful(self, recheck: int) -> bool:
         """Whether a new pass of the rows alone costs less than gradients of those that arrived."""
@@ -147,9 +149,10 @@ class _Walk:
         nearest = torch.full_like(step[:, 0, 0, 0], torch.inf)
         for gaps, gradient, column in self._planes(recheck, progress):
             length = torch.linalg.vector_norm(gradient, dim=(1, 2, 3))
+            length = length.where(length.isfinite(), 0.0)  # no direction, as without a gradient
             self._lengths[self.rows, column] = length
             away = gaps.abs() / length
-            nearer = (away < nearest) & length.isfinite()
+            nearer = away < nearest
             nearest = torch.where(nearer, away, nearest)
             towards = ((away + BEYOND) / length).view(-1, 1, 1, 1) * gradient
             step = torch.where(nearer.view(-1, 1, 1, 1), towards, step)
