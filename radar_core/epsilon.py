@@ -22,7 +22,8 @@ _LIMITS = {"linf": 1.0, "normalised": 4.5, "l2": 2000.0}
 GRIDS: dict[str, dict[Norm, tuple[str, ...]]] = {
     "default": {
         "linf": tuple(f"{k:g}/255" for k in (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16)),
-        "l2": ("0", "0.1", "0.2", "0.3", "0.5", "0.75", "1", "1.5", "2", "3", "5"),
+        # Boundaries of classifiers at 224 px lie at about 0.2, where L∞ of 4/255 allows 6.
+        "l2": ("0", "0.025", "0.05", "0.1", "0.15", "0.2", "0.3", "0.5", "0.75", "1", "2"),
     },
     "paper": dict.fromkeys(
         ("linf", "l2"), tuple(f"{NORMALISED}{k:g}" for k in (0.001, 0.01, 0.05, 0.1, 0.5))

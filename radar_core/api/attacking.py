@@ -88,7 +88,7 @@ def attack_grid(
     the example is drawn back to ε and read again.
 
     Args:
-        grid: `default` (0 to 16/255; for L2, 0 to 5), `paper` (the normalised ε of the RADAR-MIX
+        grid: `default` (0 to 16/255; for L2, 0 to 2), `paper` (the normalised ε of the RADAR-MIX
             authors), or values; see `radar_core.epsilon.parse_grid`.
 
     The other arguments, and what is raised, are those of `attack`.

@@ -111,9 +111,9 @@ def _length(change: Tensor) -> Float[Tensor, "m 1 1 1"]:
 
 
 def _faces(clean: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
-    """The box, its faces so much closer that no rounding puts them outside the radius.
-
-    A float32 in [0, 1] is rounded by at most 2⁻²⁵: a hundred-thousandth of half a grey level.
-    """
-    within = (radii - 2**-24).clamp_min(0)
-    return (clean - within).clamp_min_(0), (clean + within).clamp_max_(1)
+    """The box, its faces moved by one float where rounding put them outside the radius."""
+    low, high = clean - radii, clean + radii
+    if bool(radii.isfinite().all()):
+        low = torch.where(clean - low > radii, torch.nextafter(low, clean), low)
+        high = torch.where(high - clean > radii, torch.nextafter(high, clean), high)
+    return low.clamp_min_(0), high.clamp_max_(1)

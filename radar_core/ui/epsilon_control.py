@@ -12,7 +12,7 @@ from radar_core.ui import link
 
 _KIND, _KEPT = "eps.kind", "eps.kept"
 LABELS = {"linf": "ε, the largest change of a pixel", "l2": "ε, the L2 length of the change"}
-USUAL = {"budget/linf": "4/255", "budget/l2": "1"}
+USUAL = {"budget/linf": "4/255", "budget/l2": "0.5"}
 
 
 def epsilon_control(attack: str, method: Any) -> str:

@@ -284,19 +284,19 @@ def test_each_kind_of_attack_keeps_its_own_epsilon(app: Open) -> None:
     at = app("case", **QUICK, eps="2/255")
     at.selectbox(key="attack").set_value("deepfool").run()
     assert at.selectbox(key="eps").value == "own"
-    at.selectbox(key="eps").set_value("0.5").run()
+    at.selectbox(key="eps").set_value("0.3").run()
     at.selectbox(key="attack").set_value("rotation").run()
     assert not [s for s in at.selectbox if s.key == "eps"]
     assert address(at)["eps"] == "own"
     at.selectbox(key="attack").set_value("pgd").run()
     assert at.selectbox(key="eps").value == "2/255"
     at.selectbox(key="pgd.norm").set_value("l2").run()
-    assert at.selectbox(key="eps").value == "1"
-    at.selectbox(key="attack").set_value("cw").run()
     assert at.selectbox(key="eps").value == "0.5"
+    at.selectbox(key="attack").set_value("cw").run()
+    assert at.selectbox(key="eps").value == "0.3"
     assert not at.exception
     other = finished(app("case", **address(at)))
-    assert other.selectbox(key="eps").value == "0.5"
+    assert other.selectbox(key="eps").value == "0.3"
 
 
 def test_an_attack_can_aim_at_a_class(app: Open) -> None:
