@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 import radar_core as radar
 from radar_core.attacks import ATTACKS
+from radar_core.attacks.longtail import LongTail
 from radar_core.explainers import EXPLAINERS
 from radar_core.models import zoo
 from radar_core.runtime import describe, device, versions
@@ -149,7 +150,11 @@ def main() -> None:
     pair = nn.functional.interpolate(coarse, (model.input_size,) * 2, mode="bilinear")
     image = radar.open_data("phantom")[0].image
     runs: list[tuple[str, str, Callable[[], Any]]] = [
-        *(("attack", id, attack(model, image, id)) for id in ATTACKS),
+        *(
+            ("attack", id, attack(model, image, id))
+            for id in ATTACKS
+            if not issubclass(ATTACKS[id], LongTail)
+        ),
         *(("explainer", id, lambda id=id: radar.explain(model, pair, id)) for id in EXPLAINERS),
     ]
     methods = []

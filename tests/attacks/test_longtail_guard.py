@@ -237,14 +237,19 @@ def test_global_generators_are_seeded_and_put_back(fails: bool):
 
 
 def test_two_at_once_draw_as_each_alone():
-    model, images = toys.conv(), toys.images(2)
-    alone = {name: attack(model, images, name).images for name in ("pixle", "vmifgsm")}
+    images = toys.images(2)
+    models = {name: toys.conv() for name in ("pixle", "vmifgsm")}  # drawn globally: not in threads
+    alone: dict[str, Tensor] = {}
     found: dict[str, Tensor] = {}
 
-    def run(name: str) -> None:
-        found[name] = attack(toys.conv(), images, name).images
+    def run(name: str, into: dict[str, Tensor]) -> None:
+        into[name] = attack(models[name], images, name).images
 
-    threads = [threading.Thread(target=run, args=(name,)) for name in alone]
+    for name in models:  # in threads, too: their sums may round otherwise there
+        thread = threading.Thread(target=run, args=(name, alone))
+        thread.start()
+        thread.join(60)
+    threads = [threading.Thread(target=run, args=(name, found)) for name in alone]
     for thread in threads:
         thread.start()
     for thread in threads:
