@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -93,12 +94,20 @@ class JobStore:
         self._closed = False
 
     def submit(
-        self, key: str, steps: Steps, *, owner: str, slot: str, priority: int = INTERACTIVE
+        self,
+        key: str,
+        steps: Steps,
+        *,
+        owner: str,
+        slot: str,
+        priority: int = INTERACTIVE,
+        lasting: bool = False,
     ) -> Job:
         """The job of that key, started unless it runs or is done; this owner now waits for it.
 
         An owner waits for one job a slot: for the one it waited for before in this slot, it waits
-        no longer. A failed job is not started again (see `forget`).
+        no longer. A failed job is not started again (see `forget`). A lasting one goes on when its
+        owner looks elsewhere, until it is released.
         """
         with self._wake:
             if self._slots.get((owner, slot)) not in (None, key):
@@ -109,7 +118,7 @@ class JobStore:
                 job = self._jobs[key] = Job(key, steps, priority, self._number)
                 self._start()
             job.priority = min(job.priority, priority)
-            job.owners[owner] = self._clock()
+            self._seen(job, owner, math.inf if lasting else self._clock())
             self._slots[owner, slot] = key
             self._jobs.move_to_end(key)
             self._wake.notify_all()
@@ -122,8 +131,12 @@ class JobStore:
             if job is not None:
                 self._jobs.move_to_end(key)
                 if owner in job.owners:
-                    job.owners[owner] = self._clock()
+                    self._seen(job, owner, self._clock())
             return job
+
+    @staticmethod
+    def _seen(job: Job, owner: str, when: float) -> None:
+        job.owners[owner] = max(when, job.owners.get(owner, -math.inf))
 
     def release(self, owner: str, slot: str) -> None:
         """This owner waits no longer; the job is cancelled unless another one waits for it."""

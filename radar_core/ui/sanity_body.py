@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -66,6 +67,7 @@ def sanity() -> None:
             owner=visitor(),
             slot=SLOT,
             priority=BACKGROUND,
+            lasting=True,
         )
     running = st.session_state.get(RUNNING)
     job = device_jobs().get(running, visitor()) if running else None
@@ -147,8 +149,9 @@ def _report(report: SanityReport) -> None:
                 border="horizontal",
             )
             quiet("Images flipped of those read right at first, with 95 % Wilson intervals.")
-            command = f"python -m radar_core sanity --data {report.data} --images {report.clean.of}"
-            st.code(f"{command} --model {report.model} --json", language="bash", wrap_lines=True)
+            words = ["python", "-m", "radar_core", "sanity", "--data", report.data]
+            words += ["--model", report.model, "--images", str(report.clean.of), "--json"]
+            st.code(shlex.join(words), language="bash", wrap_lines=True)
             st.download_button(
                 "Download as JSON",
                 json.dumps(report.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),

@@ -200,6 +200,20 @@ def test_owners_not_seen_for_long_no_longer_count(store: JobStore, work: Work) -
     assert (gone.state, seen.state) == ("cancelled", "done")
 
 
+def test_a_lasting_job_goes_on_unseen_until_it_is_released(store: JobStore, work: Work) -> None:
+    job = store.submit("a", work.steps("a", 2), owner="one", slot="checks", lasting=True)
+    store.now = 1.0
+    store.get("a", "one")  # looking once does not make it mortal
+    store.now = 100 * OWNER_SECONDS
+    work.let("a")
+    until(lambda: job.version == 1)
+    assert job.active
+    store.release("one", "checks")
+    work.let("a")
+    until(lambda: ended(job))
+    assert job.state == "cancelled"
+
+
 def test_finished_jobs_are_bounded_by_number(store: JobStore) -> None:
     for i in range(8):
         job = store.submit(str(i), given(1), owner=str(i), slot="case")
