@@ -199,10 +199,10 @@ def _mark_flip(figure: Figure, flip: Flip) -> None:
 
 
 def _mark_now(figure: Figure, result: CurveResult, now: str) -> None:
-    for eps, frame in zip(result.axis, result.frames, strict=True):
-        if frame.eps == now:
-            at, line = _place(eps), {"width": 6, "color": QUIET}
-            figure.add_vrect(x0=at, x1=at, line=line, opacity=0.3, layer="below")
+    number = result.at(now) if now else None
+    if number is not None:
+        at, line = _place(result.axis[number]), {"width": 6, "color": QUIET}
+        figure.add_vrect(x0=at, x1=at, line=line, opacity=0.3, layer="below")
 
 
 def _finish(figure: Any, x: str, y: str) -> None:

@@ -9,8 +9,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+import radar_core as radar
 from radar_core.case import CaseSpec, run_case, run_curve
+from radar_core.case.ground import FIT_SEED
 from radar_core.data.phantom import CLASSES
+from radar_core.data.sampling import in_turn
 from radar_core.data.synthetic import PhantomData
 from radar_core.errors import BadParameter, Cancelled
 from radar_core.models.classifier import Classifier
@@ -78,6 +81,16 @@ def test_the_cases_own_epsilon_is_among_the_frames(data, model):
     assert [frame.eps for frame in given.frames] == ["0/255", "1/255", "5/255"]
 
 
+@pytest.mark.parametrize("eps", ["3/255", " 3 / 255 ", "3.0/255", "0.0117647058823529"])
+def test_an_epsilon_is_found_however_it_is_written(data, model, eps: str):
+    spec = replace(SPEC, eps=eps, target="attacked", attack_parameters=(("steps", 1),))
+    *_, curve = run_curve(spec, data=data, model=model)
+    assert len(curve.frames) == 11
+    assert curve.at(eps) == 5
+    assert curve.at("5/255") is None
+    assert curve.explained == curve.frames[5].readings_attacked[0].label
+
+
 def test_the_nearest_example_stands_at_its_distance(data, model):
     spec = replace(SPEC, attack="deepfool", eps="own", attack_parameters=())
     *_, curve = run_curve(spec, data=data, model=model)
@@ -119,8 +132,30 @@ def test_a_universal_pattern_is_fitted_once_on_other_images(data, model):
     *_, first = run_case(spec, data=data, model=model)
     *_, again = run_case(replace(spec, image="4"), data=data, model=model)
     assert "fitted on 64 images of the training split" in first.notes[-1]
+    assert first.notes[-1].endswith("this image was not among them.")
+    assert len(first.attack.facts["pattern"]) == 64
     assert first.passes.backward > 0
     assert again.passes.backward == 0, "the pattern was kept"
     *_, curve = run_curve(spec, data=data, model=model)
     at = [frame.eps for frame in curve.frames].index("3/255")
     assert torch.allclose(curve.frames[at].images, first.attack.images, atol=1e-6)
+
+
+def test_an_image_of_the_training_split_has_a_pattern_of_its_own(model):
+    train = PhantomData("train", side=64)
+    spec = replace(SPEC, attack="uap", attack_parameters=(("epochs", 1),), explainers=(), seed=6)
+    hashes = []
+    for entry in in_turn(train, FIT_SEED)[:2]:
+        *_, result = run_case(replace(spec, image=entry.id), data=train, model=model)
+        assert result.passes.backward > 0, "fitted anew, without this image"
+        hashes.append(result.attack.facts["pattern"])
+    assert hashes[0] != hashes[1]
+
+
+def test_of_a_pattern_that_was_given_nothing_is_claimed(data, model):
+    images = [model.prepare(data[i].image)[0] for i in range(4)]
+    pattern = radar.fit(model, images, "uap", epochs=1)
+    spec = replace(SPEC, attack="uap", attack_parameters=(("epochs", 1),), explainers=())
+    *_, result = run_case(spec, data=data, model=model, pattern=pattern)
+    assert result.notes[-1].endswith("whether this image is one is not known.")
+    assert result.attack.facts["pattern"] == pattern.sha256()

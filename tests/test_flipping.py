@@ -7,6 +7,7 @@ import torch
 
 import radar_core as radar
 from radar_core.errors import BadParameter
+from radar_core.runtime import count_passes
 from tests import toys
 
 
@@ -84,6 +85,21 @@ def test_along_the_line_to_the_nearest_example():
     share = flip.high.value / found.l2[0]
     assert model.read(found.clean + 1.0001 * share * change)[0].label != read
     assert model.read(found.clean + flip.low.value / found.l2[0] * change)[0].label == read
+
+
+def test_a_nearest_example_that_is_known_is_not_sought_again():
+    model, image = toys.conv(), toys.images(1)[0]
+    frames = radar.attack_grid(model, image, "deepfool", grid="0,5")
+    with count_passes() as passes:
+        given = radar.smallest_flip(model, image, "deepfool", frames=frames)
+    assert passes.backward == 0
+    alone = radar.smallest_flip(model, image, "deepfool")
+    assert given.high.value == pytest.approx(alone.high.value, rel=1e-5)
+    near = radar.attack_grid(model, image, "deepfool", grid="0,1e-6")  # only a part of the way
+    with count_passes() as passes:
+        anew = radar.smallest_flip(model, image, "deepfool", frames=near)
+    assert passes.backward > 0
+    assert anew == alone
 
 
 def test_refuses_what_has_no_axis():

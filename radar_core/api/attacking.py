@@ -151,7 +151,11 @@ def _run(
         "passes": passes,
         "seconds": seconds,
         "distances": _listed(found.distances),
-        "facts": {**found.facts, **({"machine": tuple(dict.fromkeys(said))} if said else {})},
+        "facts": {
+            **found.facts,
+            **({"pattern": pattern.sha256()} if pattern else {}),
+            **({"machine": tuple(dict.fromkeys(said))} if said else {}),
+        },
     }
     results = []
     for number, eps in enumerate(axis):

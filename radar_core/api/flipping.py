@@ -14,7 +14,7 @@ from radar_core.api.inputs import prepared
 from radar_core.attacks import ATTACKS
 from radar_core.attacks.balls import distance
 from radar_core.attacks.pattern import Pattern
-from radar_core.epsilon import Epsilon, Norm, parse_grid
+from radar_core.epsilon import Epsilon, Norm, parse_epsilon, parse_grid
 from radar_core.errors import BadParameter
 from radar_core.models.classifier import Classifier
 from radar_core.runtime import Progress
@@ -84,7 +84,8 @@ def smallest_flip(
             example.
         grid: where to look first; see `radar_core.epsilon.parse_grid`.
         frames: what `attack_grid` gave for this image, grid, seed and parameters, if known.
-        precision: the bracket is narrowed until it is this share of `high`.
+        precision: the bracket is narrowed until it is this share of `high`; on the line to a
+            nearest example, always to 1/625 of its distance.
 
     The other arguments, and what is raised, are those of `attack`.
     """
@@ -99,7 +100,12 @@ def smallest_flip(
     if pattern is not None:
         more["pattern"] = pattern
     if method.placing == "distance":
-        return _along(model, clean, name, method.norm, more, progress)
+        # Beyond its distance, a frame is the nearest example itself: it is not sought again.
+        nearest = frames[-1] if frames and _holds_nearest(frames[-1]) else None
+        if nearest is None:
+            part = progress.part(0.0, 0.8)
+            nearest = attack(model, clean, name, "own", progress=part, **more)
+        return _along(model, clean, nearest, progress)
     if frames is None:
         frames = attack_grid(model, clean, name, grid, progress=progress.part(0.0, 0.5), **more)
     axis = parse_grid([frame.eps for frame in frames], method.norm)
@@ -140,17 +146,16 @@ def flipped(result: AttackResult, i: int = 0) -> bool:
     return now != before and (result.targets is None or now == result.targets[i])
 
 
+def _holds_nearest(frame: AttackResult) -> bool:
+    """Whether a frame is the nearest example itself, not a part of the way to it."""
+    found, eps = frame.distances[0], parse_epsilon(frame.eps, frame.norm)
+    return found is not None and not eps.normalised and found <= eps.value
+
+
 @torch.inference_mode(False)
-def _along(
-    model: Classifier,
-    clean: Tensor,
-    name: str,
-    norm: Norm,
-    more: dict[str, Any],
-    progress: Progress,
-) -> Flip:
+def _along(model: Classifier, clean: Tensor, nearest: AttackResult, progress: Progress) -> Flip:
     """Bisection between the clean image and the nearest example found, on the line between them."""
-    nearest = attack(model, clean, name, "own", progress=progress.part(0.0, 0.8), **more)
+    norm = nearest.norm
     change = nearest.images.to(model.device) - clean
     whole = float(distance(change, norm)[0])
     if not flipped(nearest):

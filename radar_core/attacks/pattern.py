@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -76,6 +77,10 @@ class Pattern:
                 "fit one for that"
             )
         return self.values.to(model.device)
+
+    def sha256(self) -> str:
+        """Content hash of the values."""
+        return hashlib.sha256(self.values.cpu().contiguous().numpy().tobytes()).hexdigest()
 
     def save(self, path: str | Path) -> Path:
         """Write it as one safetensors file; returns its path.

@@ -58,6 +58,10 @@ class CurveResult:
         """The ε of the frames."""
         return tuple(parse_epsilon(frame.eps, frame.norm) for frame in self.frames)
 
+    def at(self, eps: str) -> int | None:
+        """The number of the frame at an ε, however that is written; None where there is none."""
+        return _number(self.frames, eps)
+
     @property
     def nbytes(self) -> int:
         """Memory held."""
@@ -163,7 +167,8 @@ def run_curve(
         flip = smallest_flip(model, clean, spec.attack, frames=frames, progress=part, **more)
     spent.add(used)
     yield (result := grown(flip=flip, stage="flip"))
-    then = _at(spec, frames).readings_attacked[0]
+    here = _number(frames, spec.eps)  # a nearest example's own distance: the last frame holds it
+    then = frames[-1 if here is None else here].readings_attacked[0]
     explained = ground.class_explained(spec, case, model, first, then) if spec.explainers else ""
     for number, id in enumerate(spec.explainers):
         share = 0.4 / len(spec.explainers)
@@ -184,13 +189,13 @@ def _axis(spec: CaseSpec, method: Attack, grid: str | Sequence[str]) -> tuple[Ep
     own = parse_epsilon(spec.eps, method.norm)
     chosen = parse_grid(grid or ("paper" if own.normalised else "default"), method.norm)
     unit = {eps.normalised for eps in chosen if eps.value}
-    fits = own.bounded and {own.normalised} == unit
+    fits = own.bounded and {own.normalised} == unit and own.text not in {e.text for e in chosen}
     return parse_grid([*chosen, own], method.norm) if fits else chosen
 
 
-def _at(spec: CaseSpec, frames: Sequence[AttackResult]) -> AttackResult:
-    """The frame at the case's own ε; the last where it has none on the axis."""
-    return next((frame for frame in frames if frame.eps == spec.eps), frames[-1])
+def _number(frames: Sequence[AttackResult], eps: str) -> int | None:
+    wanted = parse_epsilon(eps, frames[0].norm).text
+    return next((i for i, frame in enumerate(frames) if frame.eps == wanted), None)
 
 
 def _new(frames: Sequence[AttackResult]) -> str:

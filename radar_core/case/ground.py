@@ -153,14 +153,21 @@ def pattern(
             **dict(spec.attack_parameters),
         )
 
-    one = "" if used is not data else avoid  # without splits, each image has its own
+    # An image that might be fitted on has a pattern of its own, made without it.
+    one = avoid if any(entry.id == avoid for entry in used.entries) else ""
     key = (used.name, model_hash, spec.attack, spec.attack_parameters, spec.towards, spec.seed, one)
     return _patterns.get(key, make)
 
 
-def about(pattern: Pattern) -> str:
-    """What a reader must know about a fitted pattern, in one sentence."""
+def about(pattern: Pattern, *, apart: bool) -> str:
+    """What a reader must know about a pattern, in one sentence.
+
+    Args:
+        apart: it was fitted here, on other images than the one attacked; of a pattern that was
+            given nobody knows that.
+    """
+    among = "this image was not among them" if apart else "whether this image is one is not known"
     return (
         f"One pattern for all images: fitted on {pattern.images} images of {pattern.fitted_on}, "
-        f"of which it turns {pattern.fooled:.0%}; this image was not among them."
+        f"of which it turns {pattern.fooled:.0%}; {among}."
     )

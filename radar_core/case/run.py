@@ -68,6 +68,7 @@ def run_case(
     shares = _shares(len(spec.explainers))
     part = progress.part(*next(shares))
     with count_passes() as used:
+        given = pattern is not None
         if pattern is None:
             pattern = ground.pattern(spec, method, data, model, part.part(0.0, 0.9), avoid=case.id)
         attacked = attack(
@@ -86,7 +87,7 @@ def run_case(
     spent.add(used)
     said = result.notes
     if pattern is not None:
-        said += (ground.about(pattern),)
+        said += (ground.about(pattern, apart=not given),)
     if spec.towards == result.clean_reading.label:
         said += (f"The model reads {spec.towards} to begin with: there is nothing to attack.",)
     yield (result := grown(attack=attacked, saved=saved, stage="attack", notes=said))
