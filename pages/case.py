@@ -6,29 +6,16 @@ from radar_core.ui import link, warm
 from radar_core.ui.case_body import NOT_A_DEVICE, body, header
 from radar_core.ui.controls import UPLOAD, Wanted, method, source
 from radar_core.ui.filmstrip import filmstrip
-from radar_core.ui.polling import polled
+from radar_core.ui.starting import is_warm
 from radar_core.ui.text import plain, sentence
 
 PAGE = {"title": "Case", "icon": ":material/radiology:", "order": 20}
 st.set_page_config(page_title="Case · RADAR")
 link.read()
-warmth = warm.progress()
-
-
-def starting() -> bool:
-    """What a visitor sees in the first seconds of the server."""
-    if not warmth.ready.is_set():
-        st.markdown("##### Case")
-        st.markdown(f":gray[Starting… {warmth.note}. {NOT_A_DEVICE}]")
-        st.skeleton(height=560)
-    return not warmth.ready.is_set()
-
-
-if not warmth.ready.is_set():
-    polled(starting, active=True)
+if not is_warm(560, "Case", NOT_A_DEVICE):
     st.stop()
-if warmth.error:
-    st.error(plain(sentence(warmth.error)), icon=":material/error:")
+if error := warm.progress().error:
+    st.error(plain(sentence(error)), icon=":material/error:")
 
 wanted = Wanted()
 with st.sidebar:

@@ -13,6 +13,7 @@ from torch import Tensor
 from radar_core.attacks import ATTACKS, Family, Perturbation, Placing
 from radar_core.attacks.losses import margin
 from radar_core.attacks.objective import Objective
+from radar_core.attacks.steps import History
 from radar_core.epsilon import Norm
 from radar_core.params import field_flag, field_range
 from radar_core.runtime import Progress
@@ -173,7 +174,7 @@ class _Nearest:
     def __init__(self, objective: Objective) -> None:
         self._images, self._logits = objective.clean.clone(), objective.clean_logits.clone()
         self._squared = torch.full_like(self._logits[:, 0], torch.inf)
-        self._history: list[Tensor] = []
+        self._history = History(len(self._squared))
 
     def offer(
         self,
@@ -191,15 +192,12 @@ class _Nearest:
         self._images[taken] = images[nearer]
         self._logits[taken] = logits[nearer]
         self._squared[taken] = squared[nearer]
-        seen = torch.full_like(self._squared, torch.nan)
-        seen[rows] = margins
-        self._history.append(seen)
+        self._history.note(margins, rows)
         return good
 
     def perturbation(self) -> Perturbation:
         """What there is to hand back."""
-        history = torch.stack(self._history) if self._history else None
-        return Perturbation(self._images, self._logits, history)
+        return Perturbation(self._images, self._logits, self._history.margins)
 
 
 class _Path:

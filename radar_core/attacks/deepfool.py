@@ -13,6 +13,7 @@ from torch import Tensor
 from radar_core.attacks import ATTACKS, Family, Perturbation, Placing
 from radar_core.attacks.losses import margin
 from radar_core.attacks.objective import Objective
+from radar_core.attacks.steps import History
 from radar_core.epsilon import Norm
 from radar_core.params import field_range
 from radar_core.runtime import Progress
@@ -62,7 +63,7 @@ class DeepFool:
     ) -> Perturbation:
         """See `Attack.perturb`; nothing is drawn."""
         found, found_logits = objective.clean.clone(), objective.clean_logits.clone()
-        history: list[Tensor] = []
+        history = History(len(found))
         walk = _Walk(objective, self.candidates - 1)
         for step in range(self.steps):
             if not len(walk.rows):
@@ -76,9 +77,7 @@ class DeepFool:
             more = step + 1 < self.steps
             logits = walk.read(images, graph=more)
             rows, margins = walk.rows, objective.margin(logits, walk.rows)
-            seen = torch.full_like(found_logits[:, 0], torch.nan)
-            seen[rows] = margins
-            history.append(seen)
+            history.note(margins, rows)
             flipped = margins > 0
             found[rows[flipped]] = images[flipped]
             found_logits[rows[flipped]] = logits[flipped]
@@ -86,7 +85,7 @@ class DeepFool:
             if more and walk.wasteful(self.recheck):
                 part.step(0.9, f"step {step + 1} of {self.steps}")
                 walk.read(images[~flipped])
-        return Perturbation(found, found_logits, torch.stack(history) if history else None)
+        return Perturbation(found, found_logits, history.margins)
 
 
 class _Walk:

@@ -24,12 +24,31 @@ def early_stop_flag() -> Any:
     )
 
 
+class History:
+    """The margins of an attack, iteration by iteration, of a number of rows."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._margins: list[Tensor] = []
+
+    def note(self, margins: Float[Tensor, " m"], rows: Int64[Tensor, " m"]) -> None:
+        """One iteration of some rows; the others were not looked at."""
+        seen = margins.new_full((self._rows,), torch.nan)
+        seen[rows] = margins
+        self._margins.append(seen)
+
+    @property
+    def margins(self) -> Tensor | None:
+        """(iterations, rows) as `Perturbation` takes them."""
+        return torch.stack(self._margins) if self._margins else None
+
+
 class Strongest:
     """Per row, the variant that lies furthest past the decision boundary of all offered.
 
     Attributes:
-        images, logits: of the strongest so far; the clean images until something is offered.
-        history: the margins of each offer, NaN for rows that were not offered.
+        images, logits, margins: of the strongest so far; the clean images, at a margin of −∞,
+            until something is offered.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -37,7 +56,7 @@ class Strongest:
         self.images = objective.clean.clone()
         self.logits = objective.clean_logits.clone()
         self.margins = torch.full_like(self.logits[:, 0], -torch.inf)
-        self.history: list[Tensor] = []
+        self._history = History(len(self.margins))
 
     @property
     def held(self) -> Int64[Tensor, " m"]:
@@ -57,15 +76,12 @@ class Strongest:
         self.images[taken] = images[better]
         self.logits[taken] = logits[better]
         self.margins[taken] = margins[better]
-        seen = torch.full_like(self.margins, torch.nan)
-        seen[rows] = margins
-        self.history.append(seen)
+        self._history.note(margins, rows)
         return margins
 
     def perturbation(self) -> Perturbation:
         """What there is to hand back."""
-        history = torch.stack(self.history) if self.history else None
-        return Perturbation(self.images, self.logits, history)
+        return Perturbation(self.images, self.logits, self._history.margins)
 
 
 def walk(
