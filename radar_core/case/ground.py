@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from radar_core.errors import BadData, BadParameter
+from radar_core.verdict import percent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -169,5 +170,5 @@ def about(pattern: Pattern, *, apart: bool) -> str:
     among = "this image was not among them" if apart else "whether this image is one is not known"
     return (
         f"One pattern for all images: fitted on {pattern.images} images of {pattern.fitted_on}, "
-        f"of which it turns {pattern.fooled:.0%}; {among}."
+        f"of which it turns {percent(pattern.fooled)}; {among}."
     )

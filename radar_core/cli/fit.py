@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from radar_core.cli.common import attack_options, data_options, pairs, watched, writable
+from radar_core.verdict import percent
 
 
 def add(commands: Any) -> None:
@@ -41,7 +42,7 @@ def _fit(arguments: argparse.Namespace) -> int:
         **dict(pairs(arguments.param)),
     )
     path = pattern.save(arguments.out)
-    share = f"{pattern.fooled:.0%} of the {pattern.images} images it was fitted on"
+    share = f"{percent(pattern.fooled)} of the {pattern.images} images it was fitted on"
     print(f"wrote {path}: it turns {share}")
     print(f"use it on others: --attack {arguments.attack} --pattern {path}")
     return 0
