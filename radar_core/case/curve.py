@@ -174,7 +174,7 @@ def run_curve(
         share = 0.4 / len(spec.explainers)
         part = progress.part(0.6 + number * share, 0.6 + (number + 1) * share)
         with count_passes() as used:
-            scores = _drift(id, clean, frames, explained, data, model, spec.seed, part)
+            scores = _drift(id, clean, frames, explained, data, model, spec, part)
         spent.add(used)
         result = grown(
             scores={**result.scores, id: scores}, explained=explained, stage=f"explainer:{id}"
@@ -215,7 +215,7 @@ def _drift(
     explained: str,
     data: DataSet | None,
     model: Classifier,
-    seed: int,
+    spec: CaseSpec,
     progress: Progress,
 ) -> dict[str, tuple[float, ...]]:
     """Metric → one value an ε. Frames with equal images are explained once."""
@@ -234,8 +234,9 @@ def _drift(
         id,
         target=explained,
         background=ground.background(data, model),
-        seed=seed,
+        seed=spec.seed,
         progress=progress,
+        **spec.parameters_of(id),
     )
     scores = [compare(maps[0], maps[i]) for i in range(len(images))]
     return {name: tuple(scores[i][name] for i in place) for name in scores[0]}

@@ -27,6 +27,9 @@ class CaseResult:
         saved: format → what became of the example when it was saved and opened again.
         explanations: explainer → maps of the clean (0) and the attacked (1) image.
         scores: explainer → metric → value.
+        unexplained: explainer → why it gave no map for this model, in one sentence.
+        evidence: explainer → mask (`lesion`, `evidence`) → measure → value in the clean and in the
+            attacked image: how much of the attribution lies where it should.
         stage: what was computed last: `reading`, `attack`, `explainer:<id>`, `done`.
         notes: plain sentences the reader must know.
     """
@@ -42,6 +45,10 @@ class CaseResult:
     saved: Mapping[str, Saved] = field(default_factory=dict)
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    unexplained: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]] = field(
+        default_factory=dict
+    )
     stage: str = "reading"
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -84,6 +91,17 @@ class CaseResult:
                 id: {name: finite(value) for name, value in scores.items()}
                 for id, scores in self.scores.items()
             },
+            "evidence": {
+                id: {
+                    mask: {
+                        name: {"clean": finite(pair[0]), "attacked": finite(pair[1])}
+                        for name, pair in measures.items()
+                    }
+                    for mask, measures in masks.items()
+                }
+                for id, masks in self.evidence.items()
+            },
+            "unexplained": dict(self.unexplained),
             "facts": {id: dict(e.facts) for id, e in self.explanations.items()},
             "seed": self.spec.seed,
             "seconds": {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from radar_core.case import ground
 from radar_core.case.result import CaseResult
 from radar_core.case.spec import CaseSpec, check_spec
-from radar_core.errors import BadParameter
+from radar_core.errors import BadModel, BadParameter
 from radar_core.runtime import Progress
 
 if TYPE_CHECKING:
@@ -95,21 +95,29 @@ def run_case(
     readings = (result.clean_reading, attacked.readings_attacked[0])
     for id in spec.explainers:
         part = progress.part(*next(shares))
-        with count_passes() as used:
-            maps = explain(
-                model,
-                pair,
-                id,
-                target=ground.class_explained(spec, case, model, *readings),
-                background=ground.background(data, model),
-                seed=spec.seed,
-                progress=part,
-            )
+        stage = f"explainer:{id}"
+        explained = ground.class_explained(spec, case, model, *readings)
+        try:
+            with count_passes() as used:
+                maps = explain(
+                    model,
+                    pair,
+                    id,
+                    target=explained,
+                    background=ground.background(data, model),
+                    seed=spec.seed,
+                    progress=part,
+                    **spec.parameters_of(id),
+                )
+        except BadModel as error:  # this explainer does not fit this model; others may
+            result = grown(unexplained={**result.unexplained, id: str(error)}, stage=stage)
+            yield result
+            continue
         spent.add(used)
         result = grown(
             explanations={**result.explanations, id: maps},
             scores={**result.scores, id: compare(maps[0], maps[1])},
-            stage=f"explainer:{id}",
+            stage=stage,
         )
         yield result
     progress.step(1.0, "done")

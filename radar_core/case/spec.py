@@ -37,6 +37,7 @@ class CaseSpec:
         eps: as `radar_core.epsilon` reads it.
         towards: the class that the attack is to reach; empty: any other than the first reading.
         explainers: registered explainers, in the order they are computed.
+        explainer_parameters: what differs from their defaults, as (`lime.superpixels`, 80).
         target: whose class is explained: see `TARGETS`.
         seed: of every random draw.
     """
@@ -51,6 +52,7 @@ class CaseSpec:
     explainers: tuple[str, ...] = ("gradcam", "shap", "lime")
     target: Target = "clean"
     seed: int = 0
+    explainer_parameters: tuple[tuple[str, Any], ...] = ()
 
     def key(self) -> str:
         """Content hash of the specification."""
@@ -75,7 +77,14 @@ class CaseSpec:
         if self.towards:
             words += ["--towards", self.towards]
         words += ["--eps", self.eps, "--explain", ",".join(self.explainers) or "none"]
+        for name, value in self.explainer_parameters:
+            words += ["--explain-param", f"{name}={value}"]
         return [*words, "--target", self.target, "--seed", str(self.seed)]
+
+    def parameters_of(self, explainer: str) -> dict[str, Any]:
+        """The parameters of one explainer that differ from its defaults."""
+        named = ((*name.partition("."), value) for name, value in self.explainer_parameters)
+        return {name: value for id, _, name, value in named if id == explainer}
 
 
 def check_spec(spec: CaseSpec) -> Attack:
@@ -97,5 +106,9 @@ def check_spec(spec: CaseSpec) -> Attack:
     if spec.towards and not method.targetable:
         raise BadParameter(f"{method.title} cannot be told which class to reach")
     for id in spec.explainers:
-        EXPLAINERS[id]
+        EXPLAINERS.create(id, **spec.parameters_of(id))
+    for name, _ in spec.explainer_parameters:
+        id, _, parameter = name.partition(".")
+        if id not in EXPLAINERS or not parameter:
+            raise BadParameter(f"an explainer's parameter is written lime.samples, not {name!r}")
     return method

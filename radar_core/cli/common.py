@@ -47,6 +47,13 @@ def case_options(command: argparse.ArgumentParser) -> None:
         "--eps", default=None, help="4/255, 0.0157, normalised:0.01, or own: its own distance"
     )
     command.add_argument("--explain", default="gradcam,shap,lime", help="ids with commas, or none")
+    command.add_argument(
+        "--explain-param",
+        action="append",
+        default=[],
+        metavar="ID.NAME=VALUE",
+        help="of an explainer, such as lime.samples=800",
+    )
     command.add_argument("--target", default="clean", choices=list(TARGETS), help="class explained")
     command.add_argument("--pattern", help="of a universal attack: a file that fit wrote")
 
@@ -88,6 +95,7 @@ def asked(arguments: argparse.Namespace) -> Asked:
         explainers=tuple(id.strip() for id in explainers),
         target=arguments.target,
         seed=arguments.seed,
+        explainer_parameters=pairs(arguments.explain_param),
     )
     check_spec(spec)
     if getattr(arguments, "out", None):
@@ -124,7 +132,7 @@ def pairs(given: Sequence[str]) -> tuple[tuple[str, Any], ...]:
     for text in given:
         name, separator, value = text.partition("=")
         if not separator:
-            raise BadParameter(f"--param takes NAME=VALUE, not {text!r}")
+            raise BadParameter(f"a parameter is given as NAME=VALUE, not {text!r}")
         found.append((name.strip(), value.strip()))
     return tuple(found)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from radar_core.models.classifier import Classifier
-    from radar_core.runtime import Progress
+    from radar_core.runtime import Passes, Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +26,25 @@ class Attribution:
 class Explainer(Protocol):
     """What a file of this folder registers: a frozen dataclass of parameters with one method.
 
-    `signed` says whether negative values mean *against the class*, `needs_background` whether the
-    method compares with background images, `order` the place in lists.
+    `signed` says whether negative values mean *against the class*, `draws` whether a seed decides
+    anything, `order` the place in lists. Of the model it `needs_gradients`, or not, and
+    `needs_layer`: a convolutional layer to look at. `needs_background` says whether the method
+    compares with background images.
     """
 
     title: ClassVar[str]
     source: ClassVar[str]
     signed: ClassVar[bool]
     needs_background: ClassVar[bool]
+    needs_gradients: ClassVar[bool]
+    needs_layer: ClassVar[bool]
+    draws: ClassVar[bool]
     order: ClassVar[int]
+
+    @property
+    def cost(self) -> Passes:
+        """Passes an image takes at most, with these parameters."""
+        ...
 
     def attribute(
         self,

@@ -13,7 +13,7 @@ from torch import Tensor
 from radar_core.errors import BadModel
 from radar_core.explainers import EXPLAINERS, Attribution
 from radar_core.models.classifier import Classifier
-from radar_core.runtime import Progress, batch_size
+from radar_core.runtime import Passes, Progress, batch_size
 
 
 @EXPLAINERS.register("gradcam")
@@ -31,7 +31,15 @@ class GradCam:
     source: ClassVar[str] = "Selvaraju et al. 2017, arXiv:1610.02391"
     signed: ClassVar[bool] = False
     needs_background: ClassVar[bool] = False
+    needs_gradients: ClassVar[bool] = True
+    needs_layer: ClassVar[bool] = True
+    draws: ClassVar[bool] = False
     order: ClassVar[int] = 10
+
+    @property
+    def cost(self) -> Passes:
+        """See `Explainer.cost`."""
+        return Passes(1, 1)
 
     def attribute(
         self,

@@ -17,7 +17,7 @@ from torch import Tensor
 from radar_core.explainers import EXPLAINERS, Attribution
 from radar_core.models.classifier import Classifier
 from radar_core.params import field_choice, field_range
-from radar_core.runtime import Progress, batch_size
+from radar_core.runtime import Passes, Progress, batch_size
 
 KERNEL_WIDTH = 0.25  # of cosine distances, as lime's image explainer
 SHOWN = 5  # superpixels that people look at, as the paper's figures
@@ -41,6 +41,9 @@ class Lime:
     source: ClassVar[str] = "Ribeiro et al. 2016, arXiv:1602.04938"
     signed: ClassVar[bool] = True
     needs_background: ClassVar[bool] = False
+    needs_gradients: ClassVar[bool] = False
+    needs_layer: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
     order: ClassVar[int] = 30
 
     samples: int = field_range(400, 20, 5000, step=20, title="Samples", help="readings an image")
@@ -51,6 +54,11 @@ class Lime:
         title="Hidden superpixels take",
         help="their own mean colour, the image's, or black; black is far from any image trained on",
     )
+
+    @property
+    def cost(self) -> Passes:
+        """See `Explainer.cost`."""
+        return Passes(self.samples, 0)
 
     def attribute(
         self,

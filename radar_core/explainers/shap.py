@@ -12,7 +12,7 @@ from torch import Tensor
 from radar_core.explainers import EXPLAINERS, Attribution
 from radar_core.models.classifier import Classifier
 from radar_core.params import field_range
-from radar_core.runtime import Progress, batch_size
+from radar_core.runtime import Passes, Progress, batch_size
 
 
 @EXPLAINERS.register("shap")
@@ -31,9 +31,17 @@ class ExpectedGradients:
     source: ClassVar[str] = "Erion et al. 2021, arXiv:1906.10670; Lundberg & Lee 2017"
     signed: ClassVar[bool] = True
     needs_background: ClassVar[bool] = True
+    needs_gradients: ClassVar[bool] = True
+    needs_layer: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
     order: ClassVar[int] = 20
 
     samples: int = field_range(64, 4, 2048, step=4, title="Samples", help="gradients an image")
+
+    @property
+    def cost(self) -> Passes:
+        """See `Explainer.cost`."""
+        return Passes(self.samples, self.samples)
 
     def attribute(
         self,

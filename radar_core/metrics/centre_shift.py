@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from radar_core.metrics import METRICS
+from radar_core.metrics import METRICS, Role
 
 
 @METRICS.register("centre_shift")
@@ -30,6 +30,7 @@ class CentreShift:
     high: ClassVar[float] = 1.0
     chance: ClassVar[float | None] = None
     order: ClassVar[int] = 30
+    role: ClassVar[Role] = "headline"
 
     def __call__(self, first: Float64[Tensor, "h w"], second: Float64[Tensor, "h w"]) -> float:
         """See `Metric.__call__`."""

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from scipy.stats import rankdata
 from torch import Tensor
 
-from radar_core.metrics import METRICS
+from radar_core.metrics import METRICS, Role
 
 
 @METRICS.register("spearman")
@@ -30,6 +30,7 @@ class Spearman:
     high: ClassVar[float] = 1.0
     chance: ClassVar[float | None] = 0.0
     order: ClassVar[int] = 20
+    role: ClassVar[Role] = "headline"
 
     def __call__(self, first: Float64[Tensor, "h w"], second: Float64[Tensor, "h w"]) -> float:
         """See `Metric.__call__`."""

@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from radar_core.metrics import METRICS
+from radar_core.metrics import METRICS, Role
 
 WINDOW = 11
 
@@ -35,6 +35,7 @@ class Ssim:
     high: ClassVar[float] = 1.0
     chance: ClassVar[float | None] = None
     order: ClassVar[int] = 40
+    role: ClassVar[Role] = "further"
 
     def __call__(self, first: Float64[Tensor, "h w"], second: Float64[Tensor, "h w"]) -> float:
         """See `Metric.__call__`."""

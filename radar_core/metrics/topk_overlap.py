@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from radar_core.metrics import METRICS
+from radar_core.metrics import METRICS, Role
 from radar_core.params import field_range
 
 
@@ -32,6 +32,7 @@ class TopkOverlap:
     high: ClassVar[float] = 1.0
     chance: ClassVar[float | None] = 0.1 / 1.9
     order: ClassVar[int] = 10
+    role: ClassVar[Role] = "headline"
 
     share: float = field_range(0.10, 0.01, 0.5, step=0.01, title="Share of pixels counted as focus")
 
