@@ -51,10 +51,15 @@ def readings_over_epsilon(result: CurveResult, colours: Sequence[str], now: str 
 def consistency_over_epsilon(
     result: CurveResult, explainer: str, colours: Sequence[str], now: str = ""
 ) -> Figure:
-    """Every consistency metric of one explainer, the map at each ε against the clean one."""
+    """The headline metrics of one explainer, and SSIM, the map at each ε against the clean one."""
     from radar_core.metrics import METRICS
 
-    scores = result.scores[explainer]
+    # Those up front and the first of the others: more lines than dashes cannot be told apart.
+    scores = {
+        name: values
+        for name, values in result.scores[explainer].items()
+        if METRICS[name].role == "headline" or name == "ssim"
+    }
     series = {METRICS[name].title: list(values) for name, values in scores.items()}
     finite = [v for values in scores.values() for v in values if math.isfinite(v)]
     low = -1.0 if any(v < 0 for v in finite) else 0.0
@@ -80,7 +85,7 @@ def margin_over_iterations(margins: Sequence[float], colours: Sequence[str]) -> 
         )
     )
     figure.add_hline(y=0, line={"width": 1, "dash": "dot", "color": QUIET})
-    _finish(figure, "Iteration", "Margin, logits")
+    finish(figure, "Iteration", "Margin, logits")
     if len(margins) <= 12:
         figure.update_xaxes(dtick=1)
     figure.update_layout(showlegend=False)
@@ -119,7 +124,7 @@ def success_over_epsilon(
                 hovertemplate=f"{titles[id]} at %{{x}}: %{{y:.0%}}<extra></extra>",
             )
         )
-    _finish(figure, "ε, grey levels of 255", "Share of images flipped")
+    finish(figure, "ε, grey levels of 255", "Share of images flipped")
     figure.update_yaxes(range=(-0.03, 1.05), tickformat=".0%")
     figure.update_layout(height=340)
     return figure
@@ -156,7 +161,7 @@ def _figure(
                 hovertemplate=f"{name}<br>ε %{{customdata}}: {extra}%{{y:.2f}}<extra></extra>",
             )
         )
-    _finish(figure, _axis_title(axis[-1]), title)
+    finish(figure, _axis_title(axis[-1]), title)
     room = 0.04 * (bounds[1] - bounds[0])
     figure.update_yaxes(range=(bounds[0] - room, bounds[1] + room))
     if axis[-1].normalised:
@@ -205,7 +210,7 @@ def _mark_now(figure: Figure, result: CurveResult, now: str) -> None:
         figure.add_vrect(x0=at, x1=at, line=line, opacity=0.3, layer="below")
 
 
-def _finish(figure: Any, x: str, y: str) -> None:
+def finish(figure: Any, x: str, y: str) -> None:
     """Quiet axes, one legend above, no frame."""
     figure.update_layout(
         height=HEIGHT,

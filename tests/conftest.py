@@ -25,7 +25,10 @@ CHROMIUM = shutil.which("chromium")
 
 # The numerical packages: their shape annotations are checked at every call while tests run.
 install_import_hook(
-    [f"radar_core.{package}" for package in ("attacks", "explainers", "metrics", "models")],
+    [
+        f"radar_core.{package}"
+        for package in ("attacks", "explainers", "metrics", "localisation", "models")
+    ],
     f"{tests.shapes.__name__}.checked",
 )
 

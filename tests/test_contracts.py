@@ -10,12 +10,17 @@ import pytest
 from radar_core.attacks import ATTACKS
 from radar_core.errors import BadParameter
 from radar_core.explainers import EXPLAINERS
+from radar_core.localisation import LOCALISATION
 from radar_core.metrics import METRICS
 
 
 @pytest.mark.parametrize(
     ("registry", "name"),
-    [(registry, name) for registry in (ATTACKS, EXPLAINERS, METRICS) for name in registry],
+    [
+        (registry, name)
+        for registry in (ATTACKS, EXPLAINERS, METRICS, LOCALISATION)
+        for name in registry
+    ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_declares_itself(registry: Any, name: str):

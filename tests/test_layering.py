@@ -20,15 +20,19 @@ HEAVY = {"torch", "torchvision", "captum", "lime", "torchattacks"}
 LEVELS = (
     {"errors", "settings", "runtime", "params", "registry", "types", "epsilon"},
     {"data", "models"},
-    {"attacks", "explainers", "metrics", "detection"},
+    {"attacks", "explainers", "metrics", "localisation", "floor", "detection"},
     {"api"},
-    {"case", "verdict", "pictures", "figures", "sanity", "experiments", "reports", "launch"},
+    {"case", "verdict", "wording", "pictures", "figures", "figures_noise", "sanity"}
+    | {"consistency", "experiments", "reports", "launch"},
     {"ui", "cli"},
     {"pages", "app", "__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Parts of one level that do not import each other. (Models are trained on data, not the reverse.)
-APART = ({"attacks", "explainers", "metrics", "detection"}, {"ui", "cli"})
+APART = (
+    {"attacks", "explainers", "metrics", "localisation", "detection"},
+    {"ui", "cli"},
+)
 
 
 def name(path: Path) -> str:

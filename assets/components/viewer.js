@@ -1,18 +1,18 @@
 // The panels of a case. Pictures come once, as one binary blob (see radar_core/ui/viewer.py);
-// opacity, colours, zoom, contours, flicker and hold never ask the server.
+// opacity, threshold, colours, zoom, contours, flicker and hold never ask the server.
 
 const ROWS = ["clean", "attacked", "difference"];
 const TITLES = { clean: "Clean", attacked: "Attacked", difference: "Difference" };
 const FLICKER_MS = 500; // two changes a second: below the three flashes that can trigger seizures
 const SVG = "http://www.w3.org/2000/svg";
-const DIVERGING = table("berlin");
+const MANY = 5; // columns that fit beside the probabilities
 
 class Viewer {
   constructor(parent) {
     this.parent = parent;
     this.root = el("div", "root");
     parent.append(this.root);
-    this.shown = { opacity: 0.6, colours: "magma", hold: false, flicker: false, flick: false, lesion: false, evidence: false };
+    this.shown = { opacity: 0.6, threshold: 0, colours: "magma", hold: false, flicker: false, flick: false, lesion: false, evidence: false };
     this.zoom = new Zoom();
     this.pictures = new Map(); // content hash -> ImageData
     this.lookup = table("magma");
@@ -24,6 +24,7 @@ class Viewer {
   destroy() {
     cancelAnimationFrame(this.frame);
     clearInterval(this.timer);
+    this.resized?.disconnect();
     this.root.remove();
   }
 
@@ -68,23 +69,26 @@ class Viewer {
   }
 
   build() {
-    const { columns } = this.head;
+    const { columns } = this.head, scrolled = this.grid?.scrollLeft || 0;
     this.root.replaceChildren();
     this.root.style.setProperty("--cols", columns.length);
+    const many = columns.length > MANY;
+    this.root.classList.toggle("many", many);
     this.verdict = el("p", "verdict");
     this.strip = el("dl", "strip");
     this.live = el("div", "sr");
     this.live.setAttribute("aria-live", "polite");
-    const stage = el("div", "stage");
+    const stage = el("div", "stage"), frame = el("div", "frame");
     this.grid = el("div", "grid");
     this.grid.tabIndex = 0;
     this.grid.setAttribute("role", "group");
-    this.grid.setAttribute("aria-label", "Panels. Plus and minus zoom all together, arrow keys move, 0 resets.");
+    this.grid.setAttribute("aria-label", "Panels. Plus and minus zoom all together, 0 resets; arrow keys move what is zoomed, else scroll.");
     this.bars = el("div", "bars");
-    stage.append(this.grid, this.bars);
+    frame.append(this.grid);
+    stage.append(frame, ...(many ? [] : [this.bars]));
     this.tiles = [];
     this.heads = columns.map((column, c) => {
-      const h = el("div", "colhead");
+      const h = el("div", pinned("colhead", c));
       h.style.setProperty("--o", c * 5 + 1);
       h.style.gridColumn = c + 2;
       this.grid.append(h);
@@ -98,17 +102,25 @@ class Viewer {
       columns.forEach((column, c) => this.grid.append(this.tile(row, r, column, c)));
     });
     this.numbers = columns.map((column, c) => {
-      const list = el("dl", "numbers");
+      const list = el("dl", pinned("numbers", c));
+      list.style.gridColumn = c + 2;
       list.style.setProperty("--o", c * 5 + 5);
       this.grid.append(list);
       return list;
     });
-    this.root.append(this.verdict, this.live, this.strip, this.controls(), stage, this.foot());
+    this.root.append(this.verdict, this.live, this.strip, this.controls(), stage, this.foot(), ...(many ? [this.bars] : []));
     this.zoom.attach(this.root, this.grid);
+    // Whether there are columns beyond the right edge: the edge then fades.
+    const more = () => frame.classList.toggle("more", this.grid.scrollLeft + this.grid.clientWidth < this.grid.scrollWidth - 2);
+    this.grid.onscroll = more;
+    this.resized?.disconnect();
+    this.resized = new ResizeObserver(more);
+    this.resized.observe(this.grid);
+    this.grid.scrollLeft = scrolled;
   }
 
   tile(row, r, column, c) {
-    const n = this.head.n, figure = el("figure", row), canvas = el("canvas"), wait = el("div", "wait");
+    const n = this.head.n, figure = el("figure", pinned(row, c)), canvas = el("canvas"), wait = el("div", "wait");
     canvas.width = canvas.height = n;
     canvas.setAttribute("role", "img");
     canvas.dataset.tile = `${row}-${column.id}`;
@@ -143,12 +155,23 @@ class Viewer {
       box.append(label, input);
       bar.append(box);
     };
-    const opacity = el("input");
-    Object.assign(opacity, { type: "range", min: 0, max: 100, value: this.shown.opacity * 100 });
-    const say = () => opacity.setAttribute("aria-valuetext", `${opacity.value} percent`);
-    opacity.oninput = () => { this.shown.opacity = opacity.value / 100; say(); this.draw(); };
-    say();
-    labelled("Overlay", opacity, "opacity");
+    const slider = (text, name, words) => {
+      const input = el("input"), value = el("output");
+      Object.assign(input, { type: "range", min: 0, max: 100, value: this.shown[name] * 100 });
+      const say = () => {
+        value.textContent = `${input.value} %`;
+        input.setAttribute("aria-valuetext", `${input.value} percent${words}`);
+      };
+      input.oninput = () => { this.shown[name] = input.value / 100; say(); this.draw(); };
+      labelled(text, input, name);
+      value.setAttribute("aria-hidden", "true"); // the slider says it
+      input.after(value);
+      say();
+      return input;
+    };
+    slider("Overlay", "opacity", "");
+    slider("Threshold", "threshold", " of each map's own scale").title =
+      "Weaker values are left out: the picture shows, or in the difference its neutral colour";
     const colours = el("select");
     for (const name of ["magma", "cividis", "viridis"]) colours.append(new Option(name, name));
     colours.value = this.shown.colours;
@@ -198,7 +221,7 @@ class Viewer {
       foot.append(box);
       return canvas;
     };
-    this.legend = legend("0", "strong attribution", "Colours from no attribution to strong attribution");
+    this.legend = legend("0", "strong", "Colours from no attribution to strong attribution");
     this.diverging = legend("against / less", "for / more", "Colours from against the class, or less, over none to for the class, or more");
     this.scale = el("span", "scale");
     foot.append(this.scale, el("span", "hint", "Double-click zooms, drag moves."));
@@ -221,42 +244,21 @@ class Viewer {
     columns.forEach((column, c) => {
       this.heads[c].replaceChildren(el("b", "", column.title));
       if (column.sub) this.heads[c].append(el("span", "", column.sub));
-      this.numbers[c].replaceChildren(...column.numbers.flatMap(([title, value]) => [el("dt", "", title), el("dd", "", value)]));
+      this.numbers[c].replaceChildren(...column.numbers.map(({ title, value, kind, spoken }) => {
+        const pair = el("div", kind), dt = el("dt");
+        if (spoken) dt.append(el("span", "sr", spoken));
+        dt.append(title);
+        pair.append(dt, el("dd", "", value));
+        return pair;
+      }));
     });
     for (const name of ["lesion", "evidence"]) {
       this.contourButtons[name].hidden = !masks[name];
       for (const tile of this.tiles) tile.paths[name].setAttribute("d", masks[name] || "");
     }
-    this.writeBars(head.bars);
+    this.bars.replaceChildren(probabilities(head.bars));
     this.scale.textContent = head.scale;
     this.diverging.parentElement.hidden = this.legend.parentElement.hidden = columns.length < 2;
-  }
-
-  writeBars({ title, rows }) {
-    const list = el("table");
-    list.append(el("caption", "", title));
-    const top = list.createTHead().insertRow();
-    for (const name of ["Class", "Clean", "Attacked"]) {
-      const th = el("th", name.toLowerCase(), name);
-      th.scope = "col";
-      top.append(th);
-    }
-    const body = list.createTBody();
-    for (const { label, clean, attacked, mark } of rows) {
-      const row = body.insertRow(), th = el("th", mark ? "true" : "", label);
-      th.scope = "row";
-      if (mark) th.append(el("small", "", mark));
-      row.append(th);
-      for (const [kind, value] of [["clean", clean], ["attacked", attacked]]) {
-        const cell = row.insertCell();
-        cell.className = kind;
-        if (!value) continue;
-        const rule = el("i");
-        rule.style.width = `${Math.max(value[0] * 100, 0.5)}%`;
-        cell.append(el("span", "", value[1]), rule);
-      }
-    }
-    this.bars.replaceChildren(list);
   }
 
   draw() {
@@ -273,9 +275,12 @@ class Viewer {
       const ready = this.paint(tile, row, column);
       tile.figure.classList.toggle("empty", !ready);
       tile.figure.classList.toggle("running", !ready && column.state === "running");
-      tile.wait.textContent = ready ? "" : column.wait;
+      const failed = column.state === "failed";
+      tile.figure.classList.toggle("failed", failed);
+      tile.wait.replaceChildren(...(failed ? [el("b", "", column.wait)] : ready ? [] : [column.wait]));
+      if (failed && !tile.r) tile.wait.append(el("span", "", column.why)); // once a column
       tile.caption.replaceChildren(el("b", "", left), el("span", "", right));
-      tile.canvas.setAttribute("aria-label", `${TITLES[tile.row]}, ${column.title}: ${ready ? [left, right].filter(Boolean).join(", ") || "picture" : column.wait || "not there yet"}`);
+      tile.canvas.setAttribute("aria-label", `${TITLES[tile.row]}, ${column.title}: ${ready ? [left, right].filter(Boolean).join(", ") || "picture" : [column.wait || "not there yet", column.why].filter(Boolean).join(": ")}`);
       for (const name of ["lesion", "evidence"]) tile.paths[name].style.display = this.shown[name] ? "" : "none";
     }
     for (const [canvas, lookup] of [[this.legend, this.lookup], [this.diverging, DIVERGING]]) {
@@ -283,7 +288,8 @@ class Viewer {
       for (let i = 0; i < 256; i++) image.data.set([lookup[i * 3], lookup[i * 3 + 1], lookup[i * 3 + 2], 255], i * 4);
       canvas.getContext("2d").putImageData(image, 0, 0);
     }
-    this.root.dataset.ready = this.tiles.every((t) => !t.figure.classList.contains("empty")) ? "1" : "0";
+    const settled = ({ figure }) => !figure.classList.contains("empty") || figure.classList.contains("failed");
+    this.root.dataset.ready = this.tiles.every(settled) ? "1" : "0";
   }
 
   paint(tile, row, column) {
@@ -294,34 +300,20 @@ class Viewer {
     }
     const clean = this.picture(`clean-${column.id}`), attacked = this.picture(`attacked-${column.id}`);
     if (!clean || !attacked) return false;
-    const out = tile.image.data;
-    if (row === "difference") {
-      const half = column.signed ? 1 : 0.5; // signed maps are stored at half the resolution
-      for (let j = 0; j < out.length; j += 4) {
-        const q = 3 * Math.round(Math.min(255, Math.max(0, 127.5 + (attacked.data[j] - clean.data[j]) * half)));
-        out[j] = DIVERGING[q]; out[j + 1] = DIVERGING[q + 1]; out[j + 2] = DIVERGING[q + 2]; out[j + 3] = 255;
-      }
-    } else {
-      const base = this.picture(`${row}-image`).data, map = (row === "clean" ? clean : attacked).data;
-      const lookup = column.signed ? DIVERGING : this.lookup, opacity = this.shown.opacity;
-      for (let j = 0; j < out.length; j += 4) {
-        const strength = column.signed ? Math.abs(map[j] - 128) / 127 : map[j] / 255;
-        const a = opacity * Math.min(1, Math.max(0, (strength - 0.08) / 0.3)); // weak values stay clear
-        // Over a picture only the bright ends of the diverging map: its dark centre would hide it.
-        const level = column.signed ? Math.round(127.5 + Math.sign(map[j] - 128) * (76 + 51.5 * strength)) : map[j];
-        const q = 3 * Math.min(255, level);
-        // Grey underneath, the more so the more the map covers: skin has the map's own colours.
-        const grey = 0.3 * base[j] + 0.59 * base[j + 1] + 0.11 * base[j + 2];
-        for (let c = 0; c < 3; c++) {
-          const under = base[j + c] + (grey - base[j + c]) * opacity;
-          out[j + c] = under + (lookup[q + c] - under) * a;
-        }
-        out[j + 3] = 255;
-      }
+    const out = tile.image.data, { opacity, threshold } = this.shown;
+    if (row === "difference") paintDifference(out, clean.data, attacked.data, column.signed, threshold);
+    else {
+      const map = row === "clean" ? clean : attacked;
+      paintMap(out, this.picture(`${row}-image`).data, map.data, column.signed, { lookup: this.lookup, opacity, threshold });
     }
     tile.context.putImageData(tile.image, 0, 0);
     return true;
   }
+}
+
+// The first column stays in sight while the others scroll.
+function pinned(cls, column) {
+  return column ? cls : `${cls} pinned`;
 }
 
 const VIEWERS = new WeakMap();

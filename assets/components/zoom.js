@@ -16,7 +16,7 @@ class Zoom {
     this.x = Math.min(0, Math.max(low, this.x));
     this.y = Math.min(0, Math.max(low, this.y));
     const style = { "--z": this.z, "--x": `${this.x * 100}%`, "--y": `${this.y * 100}%`,
-      "--touch": this.z > 1 ? "none" : "pan-y", "--render": this.z > 2.5 ? "pixelated" : "auto" };
+      "--touch": this.z > 1 ? "none" : "pan-x pan-y", "--render": this.z > 2.5 ? "pixelated" : "auto" };
     for (const [name, value] of Object.entries(style)) this.grid.style.setProperty(name, value);
     this.root.classList.toggle("zoomed", this.z > 1);
   }

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from radar_core.api.inputs import Images, Names, classes, prepared
-from radar_core.errors import BadParameter
+from radar_core.errors import BadModel, BadParameter
 from radar_core.explainers import EXPLAINERS
 from radar_core.models.classifier import Classifier
 from radar_core.runtime import Progress, count_passes, generator
@@ -50,9 +50,16 @@ def explain(
         Maps on the device of the images given, at the model's input size.
 
     Raises:
-        RadarError: an image, name, class or parameter that cannot be used; `Cancelled`.
+        RadarError: an image, name, class or parameter that cannot be used, or a model that this
+            explainer does not fit; `Cancelled`.
     """
     method = EXPLAINERS.create(name, **parameters)
+    if method.needs_layer and model.cam_layer_name is None:
+        others = [EXPLAINERS[id].title for id in EXPLAINERS if not EXPLAINERS[id].needs_layer]
+        raise BadModel(
+            f"{method.title} looks at a convolutional layer, and {model.name} has none; "
+            f"explainers that need none: {', '.join(others)}"
+        )
     batch = prepared(model, images)
     progress = progress or Progress()
     started = time.perf_counter()

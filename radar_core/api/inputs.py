@@ -50,6 +50,8 @@ def classes(model: Classifier, names: Names, count: int, what: str) -> list[int 
     """Class names as logit numbers, one an image."""
     if names is None:
         return None
+    if isinstance(names, int):
+        raise BadParameter(f"{what} is a class by its name, not by a number ({names})")
     each = [names] * count if isinstance(names, str) else list(names)
     if len(each) != count:
         raise BadParameter(f"{len(each)} names given as {what} for {count} images")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from radar_core.attacks.pattern import Pattern
     from radar_core.data import DataSet
     from radar_core.models.classifier import Classifier
-    from radar_core.types import Case
+    from radar_core.types import Case, Explanation
 
 
 def run_case(
@@ -117,11 +117,24 @@ def run_case(
         result = grown(
             explanations={**result.explanations, id: maps},
             scores={**result.scores, id: compare(maps[0], maps[1])},
+            evidence={**result.evidence, id: _evidence(result, maps)},
             stage=stage,
         )
         yield result
     progress.step(1.0, "done")
     yield grown(stage="done")
+
+
+def _evidence(result: CaseResult, maps: Explanation) -> dict[str, dict[str, tuple[float, float]]]:
+    """How much of the clean and of the attacked map lies within each mask there is."""
+    from radar_core.api import localise
+
+    found = {}
+    for name, mask in (("lesion", result.lesion_mask), ("evidence", result.evidence_mask)):
+        if mask is not None and bool(mask.any()):
+            clean, attacked = (localise(maps[i], mask) for i in (0, 1))
+            found[name] = {measure: (clean[measure], attacked[measure]) for measure in clean}
+    return found
 
 
 def find_case(spec: CaseSpec, data: DataSet | None) -> Case:

@@ -66,6 +66,10 @@ class CaseSpec:
         """The command line that gives the case at every ε."""
         return shlex.join([*self._words("curve"), "--json"])
 
+    def floor_command(self) -> str:
+        """The command line that gives the noise floor of the case."""
+        return shlex.join([*self._words("floor"), "--json"])
+
     def _words(self, command: str) -> list[str]:
         image = "FILE" if self.data == "upload" else self.image
         words = ["python", "-m", "radar_core", command]

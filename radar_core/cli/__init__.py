@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from radar_core.cli import case, curve, dashboard, fit, listing, sanity, train
+from radar_core.cli import case, consistency, curve, dashboard, fit, floor, listing, sanity, train
 from radar_core.errors import RadarError
 
-COMMANDS = (case, curve, fit, sanity, listing, train, dashboard)
+COMMANDS = (case, curve, floor, consistency, fit, sanity, listing, train, dashboard)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -49,8 +49,13 @@ def _summary(result: CaseResult) -> str:
     lines = [f"{result.case.id}{' (synthetic)' if result.case.synthetic else ''}", sentence(result)]
     lines += list(result.notes)
     for id, scores in result.scores.items():
-        values = ", ".join(f"{METRICS[m].title.lower()} {v:.3f}" for m, v in scores.items())
+        values = ", ".join(
+            f"{METRICS[m].title.lower()} {v:.3f}"
+            for m, v in scores.items()
+            if METRICS[m].role != "paper"
+        )
         lines.append(f"{result.explanations[id].title}: {values}")
+    lines += [f"{id}: {why}" for id, why in result.unexplained.items()]
     lines.append(
         f"{result.seconds:.1f} s, {result.passes.forward} forward and {result.passes.backward} "
         f"backward passes. {machine().note} Research software, not a medical device."

@@ -39,8 +39,15 @@ def _curve(arguments: argparse.Namespace) -> int:
 
 
 def _table(result: CurveResult) -> str:
+    from radar_core.metrics import METRICS
+
     first = result.clean_reading.label
-    metrics = [(id, name) for id, scores in result.scores.items() for name in scores]
+    metrics = [
+        (id, name)
+        for id, scores in result.scores.items()
+        for name in scores
+        if METRICS[name].role == "headline"
+    ]
     head = ["ε", "status", f"P({first})", "reads", "L∞·255", "L2", "png", "jpeg95"]
     rows = [head + [f"{id} {name}" for id, name in metrics]]
     for i, (eps, frame) in enumerate(zip(result.axis, result.frames, strict=True)):

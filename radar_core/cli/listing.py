@@ -8,7 +8,7 @@ from typing import Any
 
 from radar_core.registry import Registry
 
-KINDS = ("attacks", "explainers", "metrics", "models", "architectures")
+KINDS = ("attacks", "explainers", "metrics", "localisation", "models", "architectures")
 
 
 def add(commands: Any) -> None:
@@ -37,6 +37,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _rows(kind: str) -> list[dict[str, Any]]:
     from radar_core.attacks import ATTACKS
     from radar_core.explainers import EXPLAINERS
+    from radar_core.localisation import LOCALISATION
     from radar_core.metrics import METRICS
     from radar_core.models import list_models
     from radar_core.models.zoo import ARCHITECTURES
@@ -55,5 +56,6 @@ def _rows(kind: str) -> list[dict[str, Any]]:
         "attacks": ATTACKS,
         "explainers": EXPLAINERS,
         "metrics": METRICS,
+        "localisation": LOCALISATION,
     }
     return registries[kind].describe()

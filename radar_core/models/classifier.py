@@ -33,7 +33,8 @@ class Classifier(nn.Module):
             copied, and neither its mode, its gradients nor its hooks are changed for good.
         class_names: one a class, in the order of the logits.
         mean, std: of the training data, per channel, in [0, 1] pixels.
-        cam_layer: dotted name of the last convolutional block, for Grad-CAM.
+        cam_layer: dotted name of the last convolutional block, for Grad-CAM. Without one, the last
+            convolution of the module; a module that has none can still be explained otherwise.
         input_size: side of the square input in pixels.
         name: shown on pages and in results.
         card: what is known about the weights (see `radar_core.models.store`).
@@ -51,7 +52,7 @@ class Classifier(nn.Module):
         *,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
-        cam_layer: str,
+        cam_layer: str | None = None,
         input_size: int = 224,
         name: str = "unnamed",
         card: dict[str, Any] | None = None,
@@ -64,9 +65,12 @@ class Classifier(nn.Module):
             )
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise BadModel(f"mean and std are three numbers, std positive; got {mean} and {std}")
-        if cam_layer not in dict(module.named_modules()):
-            near = [n for n, _ in module.named_children()]
-            raise BadModel(f"the model has no layer {cam_layer!r} for Grad-CAM; it has {near}")
+        if cam_layer is None:
+            cam_layer = _last_convolution(module)
+        elif cam_layer not in dict(module.named_modules()):
+            raise BadModel(
+                f"the model has no layer {cam_layer!r} for Grad-CAM; {_convolutional(module)}"
+            )
         self.module = module
         self.class_names = tuple(class_names)
         self.cam_layer_name = cam_layer
@@ -92,7 +96,13 @@ class Classifier(nn.Module):
 
     @property
     def cam_layer(self) -> nn.Module:
-        """The module named by `cam_layer`."""
+        """The module named by `cam_layer`.
+
+        Raises:
+            BadModel: a model without a convolution.
+        """
+        if self.cam_layer_name is None:
+            raise BadModel(f"{self.name} has no convolutional layer for Grad-CAM to look at")
         return self.module.get_submodule(self.cam_layer_name)
 
     @property
@@ -108,7 +118,10 @@ class Classifier(nn.Module):
         normalised = (images - self.mean) / self.std
         if images.device.type != "mps":
             normalised = normalised.contiguous(memory_format=torch.channels_last)
-        if machine().precision == "bfloat16":
+        own = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
+        if own in (torch.float16, torch.bfloat16):  # weights kept as such: half the memory
+            logits = self.module(normalised.to(own))
+        elif machine().precision == "bfloat16":
             with torch.autocast(images.device.type, torch.bfloat16):
                 logits = self.module(normalised)
         else:
@@ -266,3 +279,21 @@ class Classifier(nn.Module):
                 value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
             )
         return digest.hexdigest()
+
+
+def _last_convolution(module: nn.Module) -> str | None:
+    found = [name for name, part in module.named_modules() if isinstance(part, nn.Conv2d)]
+    return found[-1] if found else None
+
+
+def _convolutional(module: nn.Module, most: int = 12) -> str:
+    """The layers that Grad-CAM could look at, as the end of a sentence."""
+    names = [
+        name
+        for name, part in module.named_modules()
+        if name and any(isinstance(inner, nn.Conv2d) for inner in part.modules())
+    ]
+    if not names:
+        return "it has no convolutional layer at all"
+    more = f" and {len(names) - most} before them" if len(names) > most else ""
+    return f"it has {', '.join(names[-most:])}{more}"

@@ -12,8 +12,11 @@ from radar_core.runtime import machine
 from radar_core.ui.compute import case_steps
 from radar_core.ui.controls import Wanted
 from radar_core.ui.curve_body import curve, leave_curve
+from radar_core.ui.floor_body import evidence, leave_floor, noise_floor
 from radar_core.ui.jobs import Job, device_jobs
-from radar_core.ui.panels import CaseView, metric_text, same_map, short, waiting
+from radar_core.ui.metric_table import metric_table
+from radar_core.ui.metric_words import short
+from radar_core.ui.panels import CaseView, waiting
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, sentence
 from radar_core.ui.viewer import viewer
@@ -65,10 +68,13 @@ def body(wanted: Wanted) -> None:
     job = _job(wanted, spec)
     if job is None or job.active:
         leave_curve()
+        leave_floor()
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
     if job is not None and job.state == "done" and job.value is not None:
         result = job.value.result
-        _consistency(result)
+        metric_table(result)
+        evidence(result)
+        noise_floor(wanted, result)
         curve(wanted, result)
         _record(result)
 
@@ -130,7 +136,7 @@ def _doing(job: Job, spec: CaseSpec) -> str:
     if job.value is None:
         return "reading the image"
     result = job.value.result
-    left = [id for id in spec.explainers if id not in result.explanations]
+    left = [id for id in spec.explainers if id not in {*result.explanations, *result.unexplained}]
     method: Any = EXPLAINERS[left[0]] if left else None
     if result.attack is None:
         method = ATTACKS[spec.attack]
@@ -145,25 +151,6 @@ def _cancel(spec: CaseSpec) -> None:
 def _again(spec: CaseSpec) -> None:
     st.session_state.pop(_CANCELLED, None)
     device_jobs().forget(spec.key())
-
-
-def _consistency(result: CaseResult) -> None:
-    from radar_core.metrics import METRICS
-
-    if result.scores:
-        st.markdown("###### Consistency of the clean and the attacked map")
-        rows = [
-            {"Explainer": result.explanations[id].title}
-            | {
-                f"{cast(Any, METRICS[m]).title}": metric_text(v, cast(Any, METRICS[m]).unit)
-                for m, v in scores.items()
-            }
-            for id, scores in result.scores.items()
-        ]
-        st.table(rows, border="horizontal")
-        st.caption(
-            " · ".join(f"{cast(Any, METRICS[m]).title}: {same_map(METRICS[m])}" for m in METRICS)
-        )
 
 
 def _record(result: CaseResult) -> None:

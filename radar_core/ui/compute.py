@@ -13,7 +13,7 @@ from radar_core.runtime import Progress
 from radar_core.settings import settings
 
 if TYPE_CHECKING:
-    from radar_core.case import CaseSpec, CurveResult
+    from radar_core.case import CaseResult, CaseSpec, CurveResult, FloorResult
     from radar_core.data import DataSet
     from radar_core.sanity import SanityReport
     from radar_core.types import Case, Entry
@@ -93,6 +93,20 @@ def curve_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
         model = load_model(spec.model)
         for result in run_curve(spec, data=data, model=model, case=case, progress=progress):
             yield replace(result, case=replace(result.case, image=result.frames[0].clean[0]))
+
+    return steps
+
+
+def floor_steps(result: CaseResult, upload: Upload | None = None) -> Steps:
+    """The noise floor of a finished case, yielding a `FloorResult` as its places become known."""
+
+    def steps(progress: Progress) -> Iterator[FloorResult]:
+        from radar_core.case import run_floor
+        from radar_core.models.store import load_model
+
+        data, _ = _image(result.spec, upload)
+        model = load_model(result.spec.model)
+        yield from run_floor(result, data=data, model=model, progress=progress)
 
     return steps
 

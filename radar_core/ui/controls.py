@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any, cast
 import streamlit as st
 
 from radar_core.errors import RadarError
-from radar_core.params import Control, coerce, controls
 from radar_core.settings import ROOT, settings
 from radar_core.ui import link
 from radar_core.ui.compute import Upload, data_names, open_offered
 from radar_core.ui.epsilon_control import epsilon_control
-from radar_core.ui.panels import short
+from radar_core.ui.method_controls import (
+    KEPT,
+    costs,
+    explainer_controls,
+    parameter_controls,
+    total,
+)
+from radar_core.ui.metric_words import short
+from radar_core.ui.text import quiet
 
 if TYPE_CHECKING:
     from radar_core.case import CaseSpec, Target
@@ -24,7 +31,6 @@ if TYPE_CHECKING:
 UPLOAD = "upload"
 ANY = "any other class"
 KINDS = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"]
-KEPT: dict[str, Any] = {"persist_state": "session"}  # controls outlive a visit to another page
 
 
 @dataclass
@@ -152,10 +158,13 @@ def method(wanted: Wanted) -> None:
         key="explain",
         format_func=explainers.__getitem__,
         selection_mode="multi",
+        help=costs(list(explainers)),
         **KEPT,
     )
+    explained = tuple(id for id in explainers if id in st.session_state["explain"])
+    beneath = st.empty()
     with st.expander("More settings", icon=":material/tune:"):
-        values = _parameters(attack, chosen)
+        values = parameter_controls(attack, chosen)
         st.selectbox(
             "Class that is explained",
             list(TARGETS),
@@ -176,7 +185,11 @@ def method(wanted: Wanted) -> None:
             help="Of every random draw. The same seed gives the same numbers.",
             **KEPT,
         )
-    link.write({f"{attack}.{name}": value for name, value in values.items()})
+        explaining = explainer_controls(explained)
+    if explained:
+        with beneath:
+            quiet(total(explained, explaining))
+    link.write(values | explaining)
     if wanted.errors or (wanted.entry is None and wanted.upload is None):
         return
     spec = CaseSpec(
@@ -186,8 +199,11 @@ def method(wanted: Wanted) -> None:
         attack=st.session_state["attack"],
         eps=eps,
         towards=towards,
-        attack_parameters=tuple(sorted(values.items())),
-        explainers=tuple(id for id in explainers if id in st.session_state["explain"]),
+        attack_parameters=tuple(
+            sorted((key.removeprefix(f"{attack}."), value) for key, value in values.items())
+        ),
+        explainers=explained,
+        explainer_parameters=tuple(sorted(explaining.items())),
         target=st.session_state["target"],
         seed=int(st.session_state["seed"]),
     )
@@ -218,41 +234,3 @@ def _towards(method: Any, class_names: Sequence[str]) -> str:
         **KEPT,
     )
     return str(st.session_state["towards"])
-
-
-def _parameters(attack: str, method: Any) -> dict[str, Any]:
-    """The attack's own parameters, drawn from their declaration; those that are not at default."""
-    values = {}
-    for name, control in controls(method).items():
-        key = f"{attack}.{name}"
-        given = link.parameter(key)
-        if given is not None:
-            try:
-                st.session_state[key] = coerce(control.title, control, given)
-            except RadarError as error:
-                link.say(f"{error}; this shows the default")
-        st.session_state.setdefault(key, control.default)
-        value = _widget(key, control)
-        if value != control.default and value is not None:
-            values[name] = value
-    return values
-
-
-def _widget(key: str, control: Control) -> Any:
-    label = f"{control.title} ({control.unit})" if control.unit else control.title
-    help_text = control.help or None
-    if control.kind == "flag":
-        return st.toggle(label, key=key, help=help_text, **KEPT)
-    if control.kind == "choice":
-        titles = control.titles
-        return st.selectbox(
-            label,
-            control.options,
-            key=key,
-            format_func=lambda option: titles.get(option, option),
-            help=help_text,
-            **KEPT,
-        )
-    return st.number_input(
-        label, control.low, control.high, key=key, step=control.step, help=help_text, **KEPT
-    )

@@ -12,8 +12,8 @@ from radar_core.epsilon import GRIDS, NORM_TITLES, parse_epsilon
 from radar_core.ui.compute import curve_steps
 from radar_core.ui.controls import Wanted
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
+from radar_core.ui.metric_words import short
 from radar_core.ui.palette import palette
-from radar_core.ui.panels import short
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet, sentence
 from radar_core.verdict import flip_sentence, percent, survival_sentence

@@ -23,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
 _WRITTEN = "link.written"
 _SAID = "link.said"
 _PARAMETERS = "link.parameters"
+_DRAWN = "link.drawn"  # the parameters whose controls there were
 
 
 def read() -> None:
@@ -34,7 +35,7 @@ def read() -> None:
     if given and given != st.session_state.get(_WRITTEN):
         for key, default in DEFAULTS.items():
             st.session_state[key] = _value(given[key], default) if key in given else _copy(default)
-        for key in st.session_state.get(_PARAMETERS, {}):
+        for key in st.session_state.pop(_DRAWN, set()):  # what it does not name is at its default
             st.session_state.pop(key, None)
         st.session_state[_PARAMETERS] = {k: v for k, v in given.items() if "." in k}
         st.session_state[_SAID] = []
@@ -88,13 +89,14 @@ def choose_many(key: str, options: Sequence[str], what: str) -> None:
 
 
 def parameter(key: str) -> str | None:
-    """What the address says about an attack's parameter (`pgd.steps`), once."""
+    """What the address says about a method's parameter (`pgd.steps`, `lime.samples`), once."""
+    st.session_state.setdefault(_DRAWN, set()).add(key)
     value: str | None = st.session_state[_PARAMETERS].pop(key, None)
     return value
 
 
 def waiting(key: str) -> str | None:
-    """What the address says about an attack's parameter, without taking it."""
+    """What the address says about a method's parameter, without taking it."""
     value: str | None = st.session_state[_PARAMETERS].get(key)
     return value
 
@@ -108,7 +110,8 @@ def write(parameters: dict[str, Any]) -> None:
     """Put all that differs from the defaults into the address.
 
     Args:
-        parameters: the attack's own, by `attack.name`, those that differ from their defaults.
+        parameters: those of attack and explainers that differ from their defaults, as
+            `pgd.steps` or `lime.samples`.
     """
     values = {}
     for key, default in DEFAULTS.items():

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from radar_core.epsilon import NORM_TITLES
-from radar_core.ui.panels import same_map
+from radar_core.ui.metric_words import same_map
 from radar_core.ui.text import plain
 
 
@@ -15,6 +15,7 @@ def method_list() -> None:
     """Attacks, explainers, metrics and models, each with what it says of itself."""
     from radar_core.attacks import ATTACKS
     from radar_core.explainers import EXPLAINERS
+    from radar_core.localisation import LOCALISATION
     from radar_core.metrics import METRICS
     from radar_core.models.store import list_models
 
@@ -22,6 +23,7 @@ def method_list() -> None:
         ("Attacks and benign controls", ATTACKS),
         ("Explainers", EXPLAINERS),
         ("Consistency of two maps", METRICS),
+        ("Attribution against a mask", LOCALISATION),
     ]
     for heading, registry in kinds:
         st.subheader(heading, anchor=False, divider="gray")
@@ -31,7 +33,7 @@ def method_list() -> None:
             with text:
                 st.markdown(f"{plain(method['about'])}  \n:small[:gray[{plain(method['source'])}]]")
                 if registry is METRICS:
-                    st.markdown(f":small[{plain(same_map(METRICS[method['id']]))}]")
+                    st.markdown(f":small[{plain(_metric(METRICS[method['id']]))}]")
                 if registry is ATTACKS:
                     st.markdown(f":small[{plain(_kind(ATTACKS[method['id']]))}]")
                 if method["parameters"]:
@@ -53,6 +55,12 @@ def method_list() -> None:
             said.append(f"licence {plain(str(card['licence']))}")
         text.markdown(", ".join(said))
         _figures(text, card.get("figures", {}).get("test", {}))
+
+
+def _metric(metric: Any) -> str:
+    """What equal maps have, and whether the metric is shown for comparison alone."""
+    kept = "; kept for comparison with the paper" if metric.role == "paper" else ""
+    return f"{same_map(metric)}{kept}"
 
 
 def _kind(attack: Any) -> str:

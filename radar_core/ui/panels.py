@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from radar_core.epsilon import parse_epsilon
 from radar_core.pictures import difference, own_scale, to_pixels
 from radar_core.ui.contour import outline
+from radar_core.ui.metric_words import UNDEFINED, by_role, metric_text, raw_range, same_map, short
+from radar_core.ui.text import sentence
 from radar_core.ui.viewer import pack, png
 from radar_core.verdict import certainty, named, percent, verdict
 
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 FOCUS = "topk_overlap"  # the metric a tile's caption names
 MOST_CLASSES = 12
-UNDEFINED = "not defined"
-SCALE = "full colour: each map's own 99.7th percentile of |value|"
+NO_MAP = "No map for this model"
+SCALE = "full colour: own 99.7th percentile of |value|; below: raw range"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,26 +43,6 @@ class CaseView:
         tensors += [attack.images, attack.clean] if attack else []
         tensors += [e.maps for e in self.result.explanations.values()]
         return len(self.blob) + sum(t.numel() * t.element_size() for t in tensors)
-
-
-def short(title: str) -> str:
-    """A method's title without what it adds in brackets."""
-    return title.partition(" (")[0]
-
-
-def metric_text(value: float, unit: str) -> str:
-    """A metric for people; a share of something as a percentage."""
-    if not math.isfinite(value):
-        return UNDEFINED
-    text = f"{value:.1%}".replace("%", " %") if unit.startswith("of ") else f"{value:.2f}"
-    return text.replace("-", "−")
-
-
-def same_map(metric: Any) -> str:
-    """What a metric gives for two equal maps, from its own bounds and direction."""
-    best = metric.high if metric.direction == "higher" else metric.low
-    bounds = f"between {metric.low:g} and {metric.high:g}".replace("-", "−")
-    return f"{best:g} for equal maps, {bounds}"
 
 
 def waiting(explainers: Sequence[tuple[str, str]], side: int = 224) -> bytes:
@@ -158,8 +140,16 @@ def _column(
     signed: bool = False,
     state: str = "waiting",
     wait: str = "",
-    numbers: Sequence[list[str]] = (),
+    numbers: Sequence[dict[str, str]] = (),
+    why: str = "",
 ) -> dict[str, Any]:
+    """A column of panels.
+
+    Args:
+        state: `waiting`, `running`, `ready`, or `failed`: no picture is to come.
+        wait: what stands in for a picture; `why` adds, once, why there is none.
+        numbers: see `_number`.
+    """
     return {
         "id": id,
         "title": title,
@@ -168,7 +158,19 @@ def _column(
         "state": state,
         "wait": wait,
         "numbers": list(numbers),
+        "why": why,
     }
+
+
+def _number(title: str, value: str, kind: str = "", spoken: str = "") -> dict[str, str]:
+    """A line beneath a column.
+
+    Args:
+        kind: `clean` and `attacked` give their colour; a `metric` is shown on a phone alone, whose
+            tiles have room beside them.
+        spoken: what the title begins with for those who listen.
+    """
+    return {"title": title, "value": value, "kind": kind, "spoken": spoken}
 
 
 def _columns(result: CaseResult) -> list[dict[str, Any]]:
@@ -185,9 +187,9 @@ def _columns(result: CaseResult) -> list[dict[str, Any]]:
             "Image",
             state="ready",
             numbers=[
-                ["L∞ reached", f"{attack.linf[0] * 255:.3g}/255"],
-                ["L2 reached", f"{attack.l2[0]:.3f}"],
-                ["Pixels changed", percent(attack.changed[0])],
+                _number("L∞ reached", f"{attack.linf[0] * 255:.3g}/255"),
+                _number("L2 reached", f"{attack.l2[0]:.3f}"),
+                _number("pixels changed", percent(attack.changed[0])),
             ],
         )
     ]
@@ -203,9 +205,12 @@ def _columns(result: CaseResult) -> list[dict[str, Any]]:
                     sub=f"for {explanation.targets[0]}",
                     signed=explanation.signed,
                     state="ready",
-                    numbers=[[m.title, text] for m, text in scored(result, id)],
+                    numbers=_numbers(result, id),
                 )
             )
+        elif id in result.unexplained:
+            why = sentence(result.unexplained[id])
+            columns.append(_column(id, title, state="failed", wait=NO_MAP, why=why))
         elif running:
             running = False
             columns.append(_column(id, title, state="running", wait=f"{title} is being computed…"))
@@ -214,20 +219,35 @@ def _columns(result: CaseResult) -> list[dict[str, Any]]:
     return columns
 
 
-def scored(result: CaseResult, explainer: str) -> list[tuple[Any, str]]:
-    """The metrics of an explainer, each with its value as text."""
-    from radar_core.metrics import METRICS
-
+def _numbers(result: CaseResult, explainer: str) -> list[dict[str, str]]:
+    """The headline metrics, the range of both maps as computed, and what they took."""
+    explanation = result.explanations[explainer]
+    first, second = (raw_range(m) for m in explanation.maps[:2].cpu().numpy())
+    samples = explanation.facts.get("samples")
     return [
-        (METRICS[name], metric_text(value, METRICS[name].unit))
-        for name, value in result.scores[explainer].items()
+        *(_number(m.title, text, "metric") for m, text in headline(result, explainer)),
+        _number("Raw range", "", "metric"),
+        _number("clean", first, "clean", spoken="Raw range, "),
+        _number("attacked", second, "attacked", spoken="Raw range, "),
+        _number("samples", f"{samples:,}")
+        if isinstance(samples, int)
+        else _number("passes", f"{explanation.passes.forward:,}"),
+    ]
+
+
+def headline(result: CaseResult, explainer: str) -> list[tuple[Any, str]]:
+    """The headline metrics of an explainer, each with its value as text."""
+    scores = result.scores[explainer]
+    return [
+        (metric, metric_text(scores[id], metric.unit))
+        for id, metric in by_role()
+        if metric.role == "headline" and id in scores
     ]
 
 
 def _strip(result: CaseResult) -> list[dict[str, str]]:
-    """The numbers above the panels: the readings, then the first explainer's metrics."""
+    """The numbers above the panels: the readings, then the first explainer's headline metrics."""
     from radar_core.explainers import EXPLAINERS
-    from radar_core.metrics import METRICS
 
     first = result.clean_reading
     now = result.attack.readings_attacked[0] if result.attack else None
@@ -241,21 +261,22 @@ def _strip(result: CaseResult) -> list[dict[str, str]]:
         {"title": "Reads now", "value": now.label if now else "…", "note": ""}
         | ({"note": certainty(now.probability)} if now else {}),
     ]
-    if not result.spec.explainers:
+    # The first that has scores, or may still come to have them.
+    leader = next((id for id in result.spec.explainers if id not in result.unexplained), None)
+    if leader is None:
         return cells
-    headline = result.spec.explainers[0]
-    title = short(EXPLAINERS[headline].title)
-    done = dict(scored(result, headline)) if headline in result.scores else {}
-    for name in METRICS:
-        metric: Any = METRICS[name]
-        cells.append(
-            {
-                "title": metric.title,
-                "value": done.get(metric, "…").replace(UNDEFINED, "—"),
-                "note": title,
-                "help": f"{metric.title} of the two {title} maps: {same_map(metric)}",
-            }
-        )
+    title = short(EXPLAINERS[leader].title)
+    done = dict(headline(result, leader)) if leader in result.scores else {}
+    for _, metric in by_role():
+        if metric.role == "headline":
+            cells.append(
+                {
+                    "title": metric.title,
+                    "value": done.get(metric, "…").replace(UNDEFINED, "—"),
+                    "note": title,
+                    "help": f"{metric.title} of the two {title} maps: {same_map(metric)}",
+                }
+            )
     return cells
 
 

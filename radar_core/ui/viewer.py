@@ -36,7 +36,7 @@ def component(name: str, *parts: str) -> Callable[..., Any]:
     return mount
 
 
-_mount = component("viewer", "zoom")
+_mount = component("viewer", "zoom", "paint", "bars")
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

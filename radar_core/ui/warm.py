@@ -61,13 +61,14 @@ def _warm() -> None:
     try:
         from radar_core.attacks import ATTACKS
         from radar_core.explainers import EXPLAINERS
+        from radar_core.localisation import LOCALISATION
         from radar_core.metrics import METRICS
         from radar_core.models.store import list_models
         from radar_core.runtime import machine
 
         machine()
         _warmth.note = "looking up methods"
-        for registry in (ATTACKS, EXPLAINERS, METRICS):
+        for registry in (ATTACKS, EXPLAINERS, METRICS, LOCALISATION):
             len(registry)
         _warmth.ready.set()
         models = list_models()

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.pages.toy import write_toy_model
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @dataclass
@@ -38,6 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The dashboard on a free port, in its own process group; its log is shown on failure."""
     models = tmp_path_factory.mktemp("models")
     write_toy_model(models)
+    write_toy_model(models, "unlayered", cam_layer="classifier")
     log = tmp_path_factory.mktemp("server") / "server.log"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -115,6 +118,31 @@ class Visit:
     def rests(self) -> None:
         """Wait until no script runs."""
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def canvas(page: Any, tile: str) -> np.ndarray:
+    """The pixels of a tile (h, w, 3), read back from the screen's canvas."""
+    values = page.locator(f"canvas[data-tile={tile}]").evaluate(
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+    )
+    return np.array(values, dtype=np.uint8).reshape(64, 64, 4)[..., :3]
+
+
+def sideways(page: Any) -> int:
+    """Pixels that the page can be scrolled sideways."""
+    return int(page.locator("[data-testid=stMain]").evaluate("m => m.scrollWidth - m.clientWidth"))
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds against the guidelines."""
+    axe = pytest.importorskip("axe_playwright_python")
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found: list[str] = page.evaluate(
+        "async rules => (await axe.run(document, {runOnly: rules})).violations.map("
+        "v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' || '))",
+        AXE_RULES,
+    )
+    return found
 
 
 @pytest.fixture

@@ -17,25 +17,11 @@ from radar_core.data import open_data
 from radar_core.models import load_model
 from radar_core.pictures import difference, to_pixels
 from radar_core.verdict import flip_sentence
-from tests.browser.conftest import Server, Visit
+from tests.browser.conftest import Server, Visit, canvas, sideways, violations
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
 CASE = "/case?model=toy&attack=pgd&pgd.steps=3&eps=4%2F255&explain=gradcam,shap"
-AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
-
-def canvas(page: Any, tile: str) -> np.ndarray:
-    """The pixels of a tile (h, w, 3), read back from the screen's canvas."""
-    values = page.locator(f"canvas[data-tile={tile}]").evaluate(
-        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
-    )
-    return np.array(values, dtype=np.uint8).reshape(64, 64, 4)[..., :3]
-
-
-def sideways(page: Any) -> int:
-    """Pixels that the page can be scrolled sideways."""
-    return int(page.locator("[data-testid=stMain]").evaluate("m => m.scrollWidth - m.clientWidth"))
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +224,6 @@ def test_an_upload_is_shown_and_a_bad_one_is_a_sentence(visit: Begin, tmp_path: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", CASE, "/checks", "/methods"])
 def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python")
     one = visit(scheme=scheme)
     if path == CASE:
         page = followed(one)
@@ -247,13 +232,7 @@ def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
         page.goto(path)
         page.locator("h1").wait_for()
         one.rests()
-    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "async rules => (await axe.run(document, {runOnly: rules})).violations.map("
-        "v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' || '))",
-        AXE_RULES,
-    )
-    assert found == []
+    assert violations(page) == []
 
 
 def followed(one: Visit) -> Any:

@@ -128,3 +128,26 @@ def test_explainer_stops_within_one_pass(name: str, after: int):
 def test_explainer_states_its_background(name: str):
     found = explain(toys.conv(), toys.images(1), name)
     assert ("background" in found.facts) == EXPLAINERS[name].needs_background
+
+
+@each_explainer
+def test_explainer_keeps_to_its_declared_cost(name: str):
+    found = explain(toys.conv(), toys.images(3), name, target="b")
+    cost = EXPLAINERS.create(name, **found.parameters).cost
+    assert 0 < found.passes.forward <= 3 * cost.forward
+    assert found.passes.backward <= 3 * cost.backward
+    assert (found.passes.backward > 0) == EXPLAINERS[name].needs_gradients
+
+
+@each_explainer
+def test_explainer_declares_what_it_needs(name: str):
+    method = EXPLAINERS[name]
+    for said in ("signed", "needs_background", "needs_gradients", "needs_layer", "draws"):
+        assert isinstance(getattr(method, said), bool)
+
+
+@pytest.mark.parametrize("name", [n for n in EXPLAINERS if not EXPLAINERS[n].needs_gradients])
+def test_explainer_without_gradients_reads_a_model_that_gives_none(name: str):
+    found = explain(toys.flat(), toys.images(1), name)
+    assert bool(found.maps.isfinite().all())
+    assert found.passes.backward == 0

@@ -12,7 +12,13 @@ from torch import Tensor
 import radar_core as radar
 from radar_core.metrics import METRICS
 
+PAPER = "paper"
+
 each_metric = pytest.mark.parametrize("name", list(METRICS))
+# Metrics kept for comparison with the paper keep its faults; all others are held to more.
+each_sound_metric = pytest.mark.parametrize(
+    "name", [n for n in METRICS if METRICS[n].role != PAPER]
+)
 
 
 def maps() -> dict[str, Tensor]:
@@ -48,11 +54,11 @@ def test_metric_keeps_its_bounds_and_is_symmetric(name: str, first: str):
         back = radar.compare(other, maps()[first], [name])[name]
         assert isinstance(value, float)
         if math.isnan(value):
-            assert math.isnan(back)
+            assert math.isnan(back) or METRICS[name].role == PAPER
             assert {first, second} & {"zero", "constant"}, "only a map without structure may"
         else:
             assert METRICS[name].low <= value <= METRICS[name].high
-            assert back == pytest.approx(value, abs=1e-12)
+            assert back == pytest.approx(value, abs=1e-12) or METRICS[name].role == PAPER
 
 
 @each_metric
@@ -62,7 +68,7 @@ def test_metric_of_a_map_with_itself_is_the_best(name: str, which: str):
     assert value == best(METRICS[name])
 
 
-@each_metric
+@each_sound_metric
 @pytest.mark.parametrize("flat", ["zero", "constant"])
 def test_metric_of_a_map_without_structure_is_not_the_best(name: str, flat: str):
     for other in ("signed noise", "positive", "mostly zero", "one pixel"):

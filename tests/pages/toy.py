@@ -13,11 +13,19 @@ from radar_core.models.zoo import build
 SIDE = 64
 
 
-def write_toy_model(folder: Path, name: str = "toy") -> None:
-    """A seeded, untrained network of the zoo: quick, and deterministic."""
+def write_toy_model(folder: Path, name: str = "toy", cam_layer: str = "features") -> None:
+    """A seeded, untrained network of the zoo: quick, and deterministic.
+
+    Args:
+        cam_layer: `classifier` has no map for Grad-CAM to look at.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = build("mobilenet_v3_small", len(CLASSES))
-    model = Classifier(module.eval(), CLASSES, cam_layer="features", input_size=SIDE, name=name)
-    card = {"architecture": "mobilenet_v3_small", "title": "Toy", "trained_on": "phantom"}
+    model = Classifier(module.eval(), CLASSES, cam_layer=cam_layer, input_size=SIDE, name=name)
+    card = {
+        "architecture": "mobilenet_v3_small",
+        "title": name.capitalize(),
+        "trained_on": "phantom",
+    }
     save_model(model, folder / f"{name}.safetensors", card)

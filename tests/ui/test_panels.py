@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from radar_core.metrics import METRICS
 from radar_core.runtime import Passes
 from radar_core.types import AttackResult, Case, Explanation, Reading
 from radar_core.ui.contour import outline
-from radar_core.ui.panels import case_view, metric_text, same_map, waiting
+from radar_core.ui.metric_words import by_role, metric_text, raw_range, same_map
+from radar_core.ui.panels import case_view, waiting
 from radar_core.ui.text import plain
 from radar_core.ui.viewer import pack, png, unpack
 
@@ -191,6 +194,70 @@ def test_the_words_of_a_finished_case(done: CaseResult) -> None:
     assert set(header["masks"]) == {"lesion"}
 
 
+def lines(column: dict[str, Any]) -> dict[str, str]:
+    """What stands beneath a column."""
+    return {line["spoken"] + line["title"]: line["value"] for line in column["numbers"]}
+
+
+def test_what_stands_beneath_a_column(done: CaseResult) -> None:
+    maps = torch.zeros((2, SIDE, SIDE))
+    maps[0, 0, 0], maps[0, 0, 1], maps[1, 0, 0] = -0.0123, 0.0342, 2.5
+    shap = replace(explanation("shap", maps, signed=True), facts={"samples": 1200})
+    cam = replace(done.explanations["gradcam"], passes=Passes(2, 2))
+    shown = replace(done, explanations={"gradcam": cam, "shap": shap})
+    image, first, second = map(lines, unpack(case_view(shown).blob)[0]["columns"])
+    assert image["L∞ reached"] == "4/255"
+    assert first["passes"] == "2"
+    assert second["Raw range, clean"] == "−0.012 … 0.034"
+    assert second["Raw range, attacked"] == "0 … 2.5"
+    assert second["samples"] == "1,200"
+    assert second[METRICS["topk_overlap"].title] == "0.55"
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        ((0, 0), "0 … 0"),
+        ((-12.6, 3456), "−13 … 3456"),
+        ((1.7e-6, 0.4), "2e−6 … 0.40"),
+        ((-3.4e-11, 3e-11), "−3.4 … 3.0 ×10⁻¹¹"),
+        ((0, 2.5e6), "0 … 2.5 ×10⁶"),
+        ((float("nan"), 1.0), "0 … 1.0"),
+    ],
+)
+def test_a_raw_range_is_short_whatever_its_size(ends: tuple[float, float], says: str) -> None:
+    assert raw_range(np.array([ends], dtype=np.float32)) == says
+
+
+def test_an_explainer_without_a_map_says_why_and_the_others_lead(done: CaseResult) -> None:
+    failed = replace(
+        done,
+        explanations={"shap": done.explanations["shap"]},
+        scores={"shap": done.scores["shap"]},
+        unexplained={"gradcam": "layer 'x' has no map"},
+    )
+    header, _ = unpack(case_view(failed).blob)
+    _, first, second = header["columns"]
+    assert (first["state"], first["wait"]) == ("failed", "No map for this model")
+    assert first["why"] == "Layer 'x' has no map."
+    assert (second["state"], second["why"]) == ("ready", "")
+    assert {cell["note"] for cell in header["strip"][2:]} == {"SHAP"}
+    begun = replace(failed, explanations={}, scores={}, stage="explainer:gradcam")
+    states = [c["state"] for c in unpack(case_view(begun).blob)[0]["columns"]]
+    assert states == ["ready", "failed", "running"]
+    nothing = replace(begun, unexplained={"gradcam": "a", "shap": "b"}, stage="done")
+    assert len(unpack(case_view(nothing).blob)[0]["strip"]) == 2
+
+
+def test_only_headline_metrics_are_up_front(done: CaseResult) -> None:
+    header, _ = unpack(case_view(done).blob)
+    up_front = [metric.title for _, metric in by_role() if metric.role == "headline"]
+    assert [cell["title"] for cell in header["strip"][2:]] == up_front
+    roles = [metric.role for _, metric in by_role()]
+    assert roles == sorted(roles, key=["headline", "further", "paper"].index)
+    assert sorted(id for id, _ in by_role()) == sorted(METRICS)
+
+
 def test_of_many_classes_the_likeliest_are_shown(done: CaseResult) -> None:
     many = reading(**{f"c{i:02d}": (i + 1) / 820 for i in range(40)})
     header, _ = unpack(case_view(replace(done, clean_reading=many, attack=None)).blob)
@@ -211,6 +278,8 @@ def test_metrics_are_written_by_their_own_unit_and_bounds() -> None:
     assert metric_text(0.0271, "of the diagonal") == "2.7 %"
     assert same_map(METRICS["centre_shift"]).startswith("0 for equal maps")
     assert same_map(METRICS["spearman"]) == "1 for equal maps, between −1 and 1"
+    distance = SimpleNamespace(direction="lower", low=0.0, high=float("inf"))
+    assert same_map(distance) == "0 for equal maps, from 0"
 
 
 def test_an_outline_runs_along_the_pixels_edges() -> None:
