@@ -152,15 +152,38 @@ def _found(floor: FloorResult) -> None:
     ]
     st.table(rows, border="horizontal", alt="Each metric and its place in the noise floor")
     _strip(floor)
-    st.code(case.spec.floor_command(), language="bash", wrap_lines=True)
-    st.download_button(
-        "Download the noise floor as JSON",
-        json.dumps(floor.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),
-        f"radar-floor-{case.spec.key()[:8]}.json",
-        "application/json",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    with st.expander("Every metric, and the command", icon=":material/table:"):
+        _every(floor)
+        st.code(case.spec.floor_command(), language="bash", wrap_lines=True)
+        st.download_button(
+            "Download the noise floor as JSON",
+            json.dumps(floor.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),
+            f"radar-floor-{case.spec.key()[:8]}.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _every(floor: FloorResult) -> None:
+    """All metrics of all explainers with their places, and the change of the evidence share."""
+    titles = {id: short(floor.case.explanations[id].title) for id in floor.places}
+    rows = [
+        {"Explainer": titles[id], "Metric": metric.title, "Value": _placed(at, metric.unit)}
+        for id, places in floor.places.items()
+        for name, metric in by_role()
+        if (at := places.get(name)) is not None
+    ]
+    rows += [
+        {
+            "Explainer": titles[id],
+            "Metric": f"Change of the share inside the {mask}",
+            "Value": _placed(at, "of all"),
+        }
+        for id, masks in floor.evidence_places.items()
+        for mask, at in masks.items()
+    ]
+    st.table(rows, border="horizontal", alt="All metrics and their places in the noise floor")
 
 
 def _placed(place: Place, unit: str) -> str:
