@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from radar_core.attacks.pattern import load_pattern
     from radar_core.data import open_data
+    from radar_core.floor import place
     from radar_core.models import Classifier, load_model
 
 _HOMES = {
@@ -34,6 +35,7 @@ _HOMES = {
     "benign_controls": "radar_core.api",
     "fit": "radar_core.api",
     "localise": "radar_core.api",
+    "place": "radar_core.floor",
     "after_saving": "radar_core.api",
     "smallest_flip": "radar_core.api",
     "load_pattern": "radar_core.attacks.pattern",
@@ -56,6 +58,7 @@ __all__ = [
     "load_pattern",
     "localise",
     "open_data",
+    "place",
     "smallest_flip",
 ]
 

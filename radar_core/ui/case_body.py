@@ -12,7 +12,7 @@ from radar_core.runtime import machine
 from radar_core.ui.compute import case_steps
 from radar_core.ui.controls import Wanted
 from radar_core.ui.curve_body import curve, leave_curve
-from radar_core.ui.floor_body import evidence, leave_floor, noise_floor
+from radar_core.ui.floor_body import evidence, leave_floor, noise_floor, with_words
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
 from radar_core.ui.metric_words import short
@@ -103,7 +103,7 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
         for note in view.result.notes if view else ():
             st.markdown(f":small[:orange[:material/info: {plain(note)}]]")
         columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
-        viewer(view.blob if view else waiting(columns), key="viewer")
+        viewer(with_words(view) if view else waiting(columns), key="viewer")
     return bool(job and job.active)
 
 

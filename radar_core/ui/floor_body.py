@@ -14,8 +14,10 @@ from radar_core.ui.controls import Wanted
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
 from radar_core.ui.metric_words import by_role, metric_text, short
 from radar_core.ui.palette import palette
+from radar_core.ui.panels import CaseView
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet, sentence
+from radar_core.ui.viewer import pack, unpack
 from radar_core.verdict import distance_text
 from radar_core.wording import evidence_sentence, noise_sentence, ordinal
 
@@ -30,6 +32,27 @@ CONFIG = {"displayModeBar": False, "responsive": True}
 def leave_floor() -> None:
     """Wait no longer for a noise floor: another case comes first."""
     device_jobs().release(visitor(), SLOT)
+
+
+def with_words(view: CaseView) -> bytes:
+    """The blob of a case; once its noise floor is known, with the words beside the numbers."""
+    job = device_jobs().get(f"floor/{view.result.spec.key()}", visitor())
+    floor = cast("FloorResult | None", job.value if job else None)
+    if floor is None or not floor.places:
+        return view.blob
+    leader = next((id for id in view.result.spec.explainers if id in view.result.scores), "")
+    words = {
+        metric.title: floor.places[leader][name]
+        for name, metric in by_role()
+        if name in floor.places.get(leader, {})
+    }
+    header, pictures = unpack(view.blob)
+    for cell in header["strip"]:
+        place = words.get(cell["title"])
+        if place is not None and place.percentile is not None and place.word != "not defined":
+            cell["note"] = place.word
+            cell["help"] += f". Against benign noise of the same size: {place.word}"
+    return pack(header, pictures)
 
 
 def evidence(result: CaseResult) -> None:

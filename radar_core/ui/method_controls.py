@@ -53,12 +53,12 @@ def explainer_controls(chosen: Sequence[str]) -> dict[str, Any]:
 
 
 def costs(explainers: Sequence[str]) -> str:
-    """What a map of each explainer costs, as a list in Markdown, the cheapest first."""
+    """What a map of each explainer costs, in Markdown, the cheapest first."""
     from radar_core.explainers import EXPLAINERS
 
     known = [(_cost(id), short(EXPLAINERS[id].title)) for id in explainers]
-    rows = [f"- {plain(title)}: {_about(cost)}" for cost, title in sorted(known)]
-    return "\n".join(["Passes of the model that a map of one image takes:\n", *rows])
+    said = ", ".join(f"{plain(title)} {cost:,}" for cost, title in sorted(known))
+    return f"Passes of the model that a map of one image takes at most: {said}."
 
 
 def total(chosen: Sequence[str], values: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,3 +40,32 @@ def app(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
     yield open_page
     settings.cache_clear()
+
+
+def finished(at: AppTest) -> AppTest:
+    """The page once the case has been computed."""
+    for _ in range(200):
+        assert not at.exception
+        if any("device. Took" in m.value for m in at.markdown):
+            return at
+        time.sleep(0.1)
+        at.run()
+    pytest.fail(f"never finished: {[m.value for m in at.markdown]} {[e.value for e in at.error]}")
+
+
+def address(at: AppTest) -> dict[str, str]:
+    """What stands in the address."""
+    return {k: v if isinstance(v, str) else v[0] for k, v in dict(at.query_params).items()}
+
+
+def followed(at: AppTest) -> AppTest:
+    """The page once the case is computed at every ε."""
+    at = finished(at)
+    for _ in range(300):
+        assert not at.exception
+        said = any("smallest ε found" in m.value or "No ε up to" in m.value for m in at.markdown)
+        if said and not any(b.key == "curve.stop" for b in at.button):
+            return at
+        time.sleep(0.1)
+        at.run()
+    pytest.fail(f"never finished: {[m.value for m in at.markdown]}")

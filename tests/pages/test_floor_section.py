@@ -91,3 +91,19 @@ def test_the_floor_can_be_stopped_and_asked_for_again(app: Open, monkeypatch) ->
     monkeypatch.setattr(floor, "_placed", real)
     at.button(key="floor.go").click().run()
     assert placed(until(at, "percentile of 20"))
+
+
+def test_the_words_stand_beside_the_numbers_above_the_panels(app: Open, monkeypatch) -> None:
+    from radar_core.ui import case_body
+    from radar_core.ui.viewer import unpack
+
+    sent: list[bytes] = []
+    monkeypatch.setattr(case_body, "viewer", lambda blob, **more: sent.append(blob))
+    at = until(app("case", **QUICK), "percentile of 20")
+    at.run()
+    header, pictures = unpack(sent[-1])
+    assert "attacked-gradcam" in pictures
+    notes = [cell["note"] for cell in header["strip"][2:]]
+    assert len(notes) == 3
+    assert set(notes) <= {*WORDS, "Grad-CAM"}
+    assert set(notes) & set(WORDS)
