@@ -248,6 +248,7 @@ class Viewer {
         const pair = el("div", kind), dt = el("dt");
         if (spoken) dt.append(el("span", "sr", spoken));
         dt.append(title);
+        pair.title = `${spoken}${title} ${value}`;
         pair.append(dt, el("dd", "", value));
         return pair;
       }));

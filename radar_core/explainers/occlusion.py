@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -44,8 +45,10 @@ class Occlusion:
 
     @property
     def cost(self) -> Passes:
-        """See `Explainer.cost`."""
-        return Passes(self.positions**2 + 1, 0)
+        """See `Explainer.cost`; small windows need more places than asked for to leave no gap."""
+        # A window is a whole number of pixels, at least one: at least 2/3 of the share asked for.
+        most = max(self.positions, math.ceil(1.5 / self.window))
+        return Passes(most**2 + 1, 0)
 
     def attribute(
         self,

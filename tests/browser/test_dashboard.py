@@ -21,6 +21,7 @@ from tests.browser.conftest import Server, Visit, canvas, sideways, violations
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
+CHARTS = "[class*=st-key-curve-] [data-testid=stPlotlyChart]"
 CASE = "/case?model=toy&attack=pgd&pgd.steps=3&eps=4%2F255&explain=gradcam,shap"
 
 
@@ -239,7 +240,8 @@ def followed(one: Visit) -> Any:
     """The page once the case is computed at every ε."""
     page = one.finished(CASE)
     page.get_by_text(re.compile("smallest ε found|No ε up to")).first.wait_for(timeout=60_000)
-    page.locator("[data-testid=stPlotlyChart] .main-svg").nth(2).wait_for()
+    for i in range(3):
+        page.locator(CHARTS).nth(i).locator(".main-svg").first.wait_for()
     page.get_by_role("button", name="Stop").wait_for(state="detached", timeout=60_000)
     one.rests()
     return page
@@ -257,7 +259,7 @@ def test_the_case_at_every_epsilon_is_what_the_library_computes(
     assert curve.flip is not None
     said = flip_sentence(curve.flip)
     assert said in page.locator("[data-testid=stMain]").inner_text()
-    for chart in page.locator("[data-testid=stPlotlyChart]").all():
+    for chart in page.locator(CHARTS).all():
         assert chart.locator("path.js-line").count() >= 1, "a chart without a line"
     page.get_by_text("Every frame, as a table").click()
     rows = page.locator("[data-testid=stTable] table", has_text=re.compile(r"P\(\w+\)")).locator(

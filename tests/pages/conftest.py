@@ -18,9 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the model `toy`."""
+    """A folder with the model `toy`, and `unlayered` that Grad-CAM cannot explain."""
     folder = tmp_path_factory.mktemp("models")
     write_toy_model(folder)
+    write_toy_model(folder, "unlayered", cam_layer="classifier")
     return folder
 
 

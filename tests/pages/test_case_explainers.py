@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from radar_core.explainers import EXPLAINERS
-from radar_core.settings import settings
 from radar_core.ui.metric_words import ROLES, by_role
 from tests.pages.conftest import address, finished, followed
-from tests.pages.toy import write_toy_model
 
 Open = Callable[..., AppTest]
 QUICK = {"model": "toy", "attack": "fgsm", "explain": "gradcam"}
@@ -59,12 +55,7 @@ def test_what_a_new_link_does_not_name_is_at_its_default(app: Open) -> None:
     assert "pgd.steps" not in address(at)
 
 
-def test_an_explainer_that_does_not_fit_leaves_the_others(
-    app: Open, toy_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_toy_model(tmp_path, "unlayered", cam_layer="classifier")
-    monkeypatch.setenv("RADAR_MODELS", str(tmp_path))
-    settings.cache_clear()
+def test_an_explainer_that_does_not_fit_leaves_the_others(app: Open) -> None:
     at = followed(app("case", model="unlayered", attack="fgsm", explain="gradcam,saliency"))
     assert list(at.table[0].value["Explainer"]) == ["Saliency"]
     assert any("gave no map" in m.value for m in at.markdown)
