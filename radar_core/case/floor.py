@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -118,12 +118,14 @@ def run_floor(
     data: DataSet | None,
     model: Classifier,
     controls: int = CONTROLS,
+    explainers: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[FloorResult]:
     """Explain benign controls of a finished case, yielding as places become known.
 
     Args:
         case: attacked and explained.
+        explainers: those of the case to hold against noise; without a choice, all of them.
         controls: how many; fewer than 19 allow no word (see `radar_core.floor`).
 
     Raises:
@@ -154,7 +156,8 @@ def run_floor(
         return replace(result, seconds=spent_seconds, passes=replace(spent), **changes)
 
     yield (result := grown())
-    ids = sorted(case.explanations, key=lambda id: case.explanations[id].seconds)
+    chosen = [id for id in case.explanations if explainers is None or id in explainers]
+    ids = sorted(chosen, key=lambda id: case.explanations[id].seconds)
     costs = [case.explanations[id].seconds for id in ids]
     done = 0.0
     for id, cost in zip(ids, costs, strict=True):

@@ -97,8 +97,10 @@ def curve_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
     return steps
 
 
-def floor_steps(result: CaseResult, upload: Upload | None = None) -> Steps:
-    """The noise floor of a finished case, yielding a `FloorResult` as its places become known."""
+def floor_steps(
+    result: CaseResult, explainers: Sequence[str], upload: Upload | None = None
+) -> Steps:
+    """The noise floor of some maps of a finished case, yielding a `FloorResult` as it grows."""
 
     def steps(progress: Progress) -> Iterator[FloorResult]:
         from radar_core.case import run_floor
@@ -106,7 +108,9 @@ def floor_steps(result: CaseResult, upload: Upload | None = None) -> Steps:
 
         data, _ = _image(result.spec, upload)
         model = load_model(result.spec.model)
-        yield from run_floor(result, data=data, model=model, progress=progress)
+        yield from run_floor(
+            result, data=data, model=model, explainers=explainers, progress=progress
+        )
 
     return steps
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
+from radar_core.case.floor import CONTROLS
 from radar_core.epsilon import NORM_TITLES
 from radar_core.ui.compute import floor_steps
 from radar_core.ui.controls import Wanted
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from radar_core.case import CaseResult, FloorResult
     from radar_core.floor import Place
 
-SLOT, STOPPED, SHOWN = "floor", "floor.stopped", "floor.explainer"
+SLOT, STOPPED, SHOWN, ASKED = "floor", "floor.stopped", "floor.explainer", "floor.explain"
+CHEAP = 12.0  # seconds that an explainer may take over all controls without being asked for
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -36,7 +38,7 @@ def leave_floor() -> None:
 
 def with_words(view: CaseView) -> bytes:
     """The blob of a case; once its noise floor is known, with the words beside the numbers."""
-    job = device_jobs().get(f"floor/{view.result.spec.key()}", visitor())
+    job = device_jobs().get(_key(view.result), visitor())
     floor = cast("FloorResult | None", job.value if job else None)
     if floor is None or not floor.places:
         return view.blob
@@ -105,15 +107,47 @@ def noise_floor(wanted: Wanted, result: CaseResult) -> None:
     if not (attack.linf[0] if attack.norm == "linf" else attack.l2[0]):
         quiet("The attack changed nothing, so there is no noise of its size.")
         return
+    _choose(result)
     job = _job(wanted, result)
     polled(lambda: _show(wanted, result), active=bool(job and job.active))
 
 
+def _choose(result: CaseResult) -> None:
+    """Whose maps are held against noise: the cheap ones, and what else is asked for."""
+    costs = {id: e.seconds / 2 * CONTROLS for id, e in result.explanations.items()}
+    known = st.session_state.get(ASKED)
+    st.session_state[ASKED] = (
+        [id for id, cost in costs.items() if cost <= CHEAP]
+        if known is None
+        else [id for id in known if id in costs]
+    )
+    titles = {id: short(e.title) for id, e in result.explanations.items()}
+    st.pills(
+        "Maps held against noise",
+        list(costs),
+        key=ASKED,
+        format_func=lambda id: (
+            titles[id] if costs[id] <= CHEAP else f"{titles[id]}, about {costs[id]:.0f} s"
+        ),
+        selection_mode="multi",
+        persist_state="session",
+    )
+
+
+def _chosen(result: CaseResult) -> tuple[str, ...]:
+    asked = st.session_state.get(ASKED) or ()
+    return tuple(id for id in result.explanations if id in asked)
+
+
+def _key(result: CaseResult) -> str:
+    return f"floor/{result.spec.key()}/{','.join(_chosen(result))}"
+
+
 def _job(wanted: Wanted, result: CaseResult) -> Job | None:
-    key = f"floor/{result.spec.key()}"
+    key = _key(result)
     if st.session_state.get(STOPPED) == key:
         return None
-    steps = floor_steps(result, wanted.upload)
+    steps = floor_steps(result, _chosen(result), wanted.upload)
     return device_jobs().submit(key, steps, owner=visitor(), slot=SLOT, priority=BACKGROUND)
 
 
@@ -140,12 +174,12 @@ def _status(job: Job | None, result: CaseResult) -> None:
 
 def _stop(result: CaseResult) -> None:
     leave_floor()
-    st.session_state[STOPPED] = f"floor/{result.spec.key()}"
+    st.session_state[STOPPED] = _key(result)
 
 
 def _again(result: CaseResult) -> None:
     st.session_state.pop(STOPPED, None)
-    device_jobs().forget(f"floor/{result.spec.key()}")
+    device_jobs().forget(_key(result))
 
 
 def _found(floor: FloorResult) -> None:
