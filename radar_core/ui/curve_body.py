@@ -203,7 +203,7 @@ def _table(found: CurveResult, command: str) -> None:
     st.code(command, language="bash", wrap_lines=True)
     st.download_button(
         "Download the curve as JSON",
-        json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),
+        lambda: json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),
         f"radar-curve-{found.spec.key()[:8]}.json",
         "application/json",
         icon=":material/download:",

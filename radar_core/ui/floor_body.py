@@ -214,7 +214,7 @@ def _found(floor: FloorResult) -> None:
         st.code(case.spec.floor_command(), language="bash", wrap_lines=True)
         st.download_button(
             "Download the noise floor as JSON",
-            json.dumps(floor.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),
+            lambda: json.dumps(floor.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),
             f"radar-floor-{case.spec.key()[:8]}.json",
             "application/json",
             icon=":material/download:",
