@@ -42,7 +42,7 @@ from radar_core.data.sampling import in_turn, readable
 from radar_core.explainers import superpixels
 from radar_core.explainers.kernelshap import shapley
 from radar_core.explainers.lime import Lime, surrogate
-from radar_core.explainers.masking import hidden_content, read_masked
+from radar_core.explainers.masking import hidden_content
 from radar_core.explainers.superpixels import SHOWN, top
 from radar_core.runtime import Progress, describe, generator, versions
 
@@ -67,18 +67,10 @@ class Game:
 
     def read(self, masks: Tensor) -> NDArray[np.float64]:
         """The target's probability under each mask."""
-        shown = masks.to(self.image.device)
         with self.model.held():
-            found = read_masked(
-                self.model,
-                self.image,
-                self.hidden,
-                lambda start, end: shown[start:end, None, self.segments],
-                len(masks),
-                self.target,
-                Progress(),
+            return superpixels.read_superpixels(
+                self.model, self.image, self.hidden, self.segments, masks, self.target, Progress()
             )
-        return found.cpu().double().numpy()
 
     def values(self, one_map: Tensor) -> NDArray[np.float64]:
         """A map's value in each superpixel."""

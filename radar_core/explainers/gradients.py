@@ -65,6 +65,8 @@ def completeness(maps: Float[Tensor, "n h w"], difference: Float[Tensor, " n"]) 
 
     The share is finite, and says nothing, where the difference is 0.
     """
-    off = (maps.double().sum((1, 2)) - difference).abs()
-    gap = off / difference.double().abs().clamp(min=torch.finfo(torch.float32).tiny)
+    # On the CPU: not every device knows double precision.
+    aim = difference.cpu().double()
+    off = (maps.cpu().double().sum((1, 2)) - aim).abs()
+    gap = off / aim.abs().clamp(min=torch.finfo(torch.float32).tiny)
     return {"difference": difference.tolist(), "completeness_gap": gap.tolist()}

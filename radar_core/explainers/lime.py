@@ -54,7 +54,7 @@ class Lime:
 
     samples: int = field_samples()
     superpixels: int = field_range(50, 5, 300, title="Superpixels", help="about so many")
-    hide: str = field_hide("own mean")
+    hide: str = field_hide("own mean", superpixels=True)
 
     @property
     def cost(self) -> Passes:

@@ -24,11 +24,14 @@ HIDES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def field_hide(default: str) -> Any:
-    """The control of what shows where a part is hidden; the first image gives it to all."""
+def field_hide(default: str, *, superpixels: bool) -> Any:
+    """The control of what shows where a part is hidden; the first image gives it to all.
+
+    Only superpixels have a mean colour of their own.
+    """
     return field_choice(
         default,
-        HIDES,
+        {id: title for id, title in HIDES.items() if superpixels or id != "own mean"},
         title="What is hidden shows",
         help="Black is far from any image trained on; a mean colour or a blurred image is nearer.",
     )
@@ -37,18 +40,19 @@ def field_hide(default: str) -> Any:
 def hidden_content(
     image: Float[Tensor, "3 h w"], segments: Int64[Tensor, "h w"] | None, hide: str
 ) -> Float[Tensor, "3 h w"]:
-    """What shows where a part is hidden: see `HIDES`; without segments, *own mean* is blurred."""
+    """What shows where a part is hidden: see `HIDES`; *own mean* is that of each segment."""
     if hide == "black":
         return torch.zeros_like(image)
     if hide == "image mean":
         return image.mean((1, 2), keepdim=True).expand_as(image)
-    if hide == "blurred" or segments is None:
+    if hide == "blurred":
         from torchvision.transforms.functional import gaussian_blur
 
         sigma = 0.05 * min(image.shape[-2:])
         size = 2 * round(min(2 * sigma, (min(image.shape[-2:]) - 1) / 2)) + 1
         blurred: Tensor = gaussian_blur(image, [size, size], [sigma, sigma])
         return blurred
+    assert segments is not None, "only segments have a mean of their own"
     # On the CPU: index_add_ on a GPU sums in no fixed order.
     flat, colours = segments.flatten().cpu(), image.flatten(1).cpu().double()
     sums = torch.zeros(3, int(flat.max()) + 1, dtype=torch.float64).index_add_(1, flat, colours)
@@ -76,7 +80,6 @@ def read_masked(
     """
     step = min(batch_size(*image.shape[-2:], gradients=False), count)
     buffer = image.new_empty((step, *image.shape))
-    difference = image - hidden
     read = []
     for i in range(0, count, step):
         progress.step(i / count, f"sample {i + 1} of {count}")
@@ -85,7 +88,7 @@ def read_masked(
         if masks.dtype == torch.bool:
             batch = torch.where(masks, image, hidden, out=room)
         else:
-            batch = torch.addcmul(hidden, masks, difference, out=room)
+            batch = torch.lerp(hidden, image, masks, out=room)
         read.append(model(batch).softmax(1)[:, target])
         if seen is not None:
             seen(masks, read[-1])

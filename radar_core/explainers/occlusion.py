@@ -41,7 +41,7 @@ class Occlusion:
         0.18, 0.04, 0.6, step=0.01, title="Window", unit="of the side", help="side of the square"
     )
     positions: int = field_range(11, 3, 32, title="Windows along a side", help="overlapping")
-    hide: str = field_hide("blurred")
+    hide: str = field_hide("blurred", superpixels=False)
 
     @property
     def cost(self) -> Passes:
@@ -74,13 +74,15 @@ class Occlusion:
             covered = down[row.clamp(max=len(down) - 1)][:, :, None] & across[column][:, None]
             return ~(covered & (numbers < count)[:, None, None])[:, None]
 
-        covering = down.double().sum(0)[:, None] * across.double().sum(0)
+        # On the CPU from here: not every device knows double precision.
+        rows_of, columns_of = (w.double() for w in windows)
+        covering = rows_of.sum(0)[:, None] * columns_of.sum(0)
         maps = torch.zeros_like(images[:, 0])
         for k, (image, target) in enumerate(zip(images, targets, strict=True)):
             part = progress.part(k / len(images), (k + 1) / len(images))
             read = read_masked(model, image, hidden, shown, count + 1, int(target), part)
-            fall = (read[-1] - read[:-1]).double().view(len(down), len(across))
-            maps[k] = (down.double().T @ fall @ across.double() / covering).float()
+            fall = (read[-1] - read[:-1]).cpu().double().view(len(down), len(across))
+            maps[k] = (rows_of.T @ fall @ columns_of / covering).to(maps)
         return Attribution(
             maps, {"samples": count, "window": [w[1] - w[0] for w in (rows[0], columns[0])]}
         )

@@ -40,7 +40,7 @@ class Rise:
 
     samples: int = field_range(400, 20, 8000, step=20, title="Samples", help="readings an image")
     cells: int = field_range(7, 3, 32, title="Cells along a side", help="of a mask")
-    hide: str = field_hide("blurred")
+    hide: str = field_hide("blurred", superpixels=False)
 
     @property
     def cost(self) -> Passes:
@@ -80,13 +80,14 @@ class Rise:
         maps = torch.zeros_like(images[:, 0])
         for k, (image, target) in enumerate(zip(images, targets, strict=True)):
             part = progress.part(k / len(images), (k + 1) / len(images))
-            sums = torch.zeros((2, height, width), dtype=torch.float64, device=device)
+            # On the CPU: not every device knows double precision.
+            sums = torch.zeros((2, height, width), dtype=torch.float64)
 
             def seen(masks: Tensor, read: Tensor, sums: Tensor = sums) -> None:
-                sums[0] += torch.einsum("s,shw->hw", read, masks[:, 0])
-                sums[1] += masks[:, 0].sum(0)
+                sums[0] += torch.einsum("s,shw->hw", read, masks[:, 0]).cpu()
+                sums[1] += masks[:, 0].sum(0).cpu()
 
             read = read_masked(model, image, hidden, shown, 2 * half, int(target), part, seen=seen)
             weighted, cover = sums
-            maps[k] = ((weighted - read.double().mean() * cover) / cover.mean()).float()
+            maps[k] = ((weighted - read.cpu().double().mean() * cover) / cover.mean()).to(maps)
         return Attribution(maps, {"samples": 2 * half, "grid": [self.cells, self.cells]})

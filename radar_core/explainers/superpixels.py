@@ -73,6 +73,23 @@ def agreement(one: Coefficients, other: Coefficients) -> float:
     return len(top(one) & top(other)) / len(top(one) | top(other))
 
 
+def read_superpixels(
+    model: Classifier,
+    image: Float[Tensor, "3 h w"],
+    hidden: Float[Tensor, "3 h w"],
+    segments: Int64[Tensor, "h w"],
+    masks: Bool[Tensor, "s m"],
+    target: int,
+    progress: Progress,
+) -> Float64[np.ndarray, " s"]:
+    """The target's probability where the superpixels that a mask does not keep are hidden."""
+    kept = masks.to(image.device)
+    read = read_masked(
+        model, image, hidden, lambda i, j: kept[i:j, None, segments], len(kept), target, progress
+    )
+    return read.cpu().double().numpy()
+
+
 def explain_superpixels(
     model: Classifier,
     images: Float[Tensor, "n 3 h w"],
@@ -101,33 +118,21 @@ def explain_superpixels(
     count = int(segments.max()) + 1
     first = torch.tensor([[True], [False]]).expand(2, count)
 
-    def read(image: Tensor, target: int, masks: Tensor, part: Progress) -> NDArray[np.float64]:
-        shown = masks.to(images.device)
-        found = read_masked(
-            model,
-            image,
-            hidden,
-            lambda start, end: shown[start:end, None, segments],
-            len(masks),
-            target,
-            part,
-        )
-        return found.cpu().double().numpy()
+    def read(k: int, masks: Tensor, part: Progress) -> NDArray[np.float64]:
+        return read_superpixels(model, images[k], hidden, segments, masks, int(targets[k]), part)
 
     masks, values = [first] if ends else [], []
     size = 2 if ends else 0
     if ends:
-        values.append(read(images[0], int(targets[0]), first, progress.part(0, 0.01)))
-    blocks: list[int] = [size]
+        values.append(read(0, first, progress.part(0, 0.01)))
     before, stable = None, False
     while size < cap and not stable:
         block = draw(count)[: cap - size]
         low = size / cap / len(images)
         part = progress.part(low, low + len(block) / cap / len(images))
         masks.append(block)
-        values.append(read(images[0], int(targets[0]), block, part))
+        values.append(read(0, block, part))
         size += len(block)
-        blocks.append(size)
         now = top(fit(torch.cat(masks).numpy(), np.concatenate(values))[0])
         # The readings of one superpixel alone, hidden or not, have no ranking to wait for.
         stable = now == before or count == 1
@@ -136,7 +141,7 @@ def explain_superpixels(
     readings = [np.concatenate(values)]
     for k in range(1, len(images)):
         part = progress.part(k / len(images), (k + 1) / len(images))
-        readings.append(read(images[k], int(targets[k]), used, part))
+        readings.append(read(k, used, part))
     maps, facts = torch.zeros_like(images[:, 0]), []
     for k, found in enumerate(readings):
         coefficients, said = fit(used.numpy(), found)

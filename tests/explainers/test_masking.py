@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from radar_core.errors import Cancelled
+from radar_core.errors import BadParameter, Cancelled
+from radar_core.explainers import EXPLAINERS
 from radar_core.explainers.masking import HIDES, hidden_content, read_masked
 from radar_core.runtime import Progress, generator
 from tests import toys
@@ -123,12 +124,19 @@ def test_blurred_is_a_gaussian_of_a_twentieth_of_the_side():
     image = toys.images(1)[0]
     by_hand = gaussian_blur(image, [7, 7], [1.6, 1.6])
     assert torch.equal(hidden_content(image, games.tiles(), "blurred"), by_hand)
-    # Without superpixels there is no mean of theirs.
-    assert torch.equal(hidden_content(image, None, "own mean"), by_hand)
+    assert torch.equal(hidden_content(image, None, "blurred"), by_hand)
 
 
-@each_hide
-@pytest.mark.parametrize("parts", [True, False], ids=["superpixels", "none"])
+@pytest.mark.parametrize("name", ["rise", "occlusion"])
+def test_without_superpixels_there_is_no_mean_of_theirs(name: str):
+    with pytest.raises(BadParameter, match="hide is one of"):
+        EXPLAINERS.create(name, hide="own mean")
+
+
+@pytest.mark.parametrize(
+    ("hide", "parts"),
+    [(hide, parts) for hide in HIDES for parts in (True, False) if parts or hide != "own mean"],
+)
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 8, 32])
 def test_hidden_content_of_any_size_lies_in_the_images_range(hide: str, parts: bool, side: int):
     image = toys.images(1)[0][:, :side, :side]
@@ -144,7 +152,8 @@ def test_hidden_content_of_any_size_lies_in_the_images_range(hide: str, parts: b
 @each_hide
 def test_one_colour_hides_behind_itself_unless_behind_black(hide: str):
     image = torch.tensor([0.2, 0.5, 0.9])[:, None, None].expand(3, 32, 32)
-    for segments in (torch.zeros(32, 32, dtype=torch.int64), games.tiles(), None):
+    without = [] if hide == "own mean" else [None]
+    for segments in (torch.zeros(32, 32, dtype=torch.int64), games.tiles(), *without):
         hidden = hidden_content(image, segments, hide)
         expected = torch.zeros_like(image) if hide == "black" else image
         assert torch.allclose(hidden, expected, atol=1e-6)
