@@ -27,8 +27,7 @@ def noise_sentence(explainer_title: str, metric_title: str, place: Place, unit: 
     said = f"{metric} of {_number(place.value, unit)}"
     if place.percentile is None:
         return f"{said} has no benign noise of the same size to be held against."
-    # Above all of the controls is still not above all that benign noise can do.
-    at = f"{ordinal(min(max(round(place.percentile), 1), 99))} percentile of {place.controls}"
+    at = f"{percentile(place)} of {place.controls}"
     if place.word == "not defined":
         return (
             f"{said} stands among too little benign noise of the same size to be judged "
@@ -79,6 +78,15 @@ def evidence_sentence(
         f"{percent(clean)} of {explainer_title} lay inside it in the clean image, "
         f"{percent(attacked)} in the attacked one; {covers}."
     )
+
+
+def percentile(place: Place) -> str:
+    """The percentile of a place that has one: 98th percentile.
+
+    Never the 100th: above all of the controls is not above all that benign noise can do.
+    """
+    assert place.percentile is not None
+    return f"{ordinal(min(max(round(place.percentile), 1), 99))} percentile"
 
 
 def ordinal(number: int) -> str:

@@ -43,7 +43,7 @@ def test_stages_arrive_in_order_and_only_grow(data, model):
     assert seen[0].attack is None
     assert seen[0].clean_reading == seen[-1].clean_reading
     assert seen[-1].passes.forward >= sum(e.passes.forward for e in seen[-1].explanations.values())
-    assert seen[-1].lesion_mask.shape == (64, 64)
+    assert seen[-1].masks["lesion"].shape == (64, 64)
     assert seen[-1].case.synthetic
 
 

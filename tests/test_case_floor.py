@@ -146,7 +146,7 @@ def test_case_carries_evidence(case):
     for mask in ("lesion", "evidence"):
         for clean, attacked in case.evidence["gradcam"][mask].values():
             assert all(math.isnan(value) or 0 <= value <= 1 for value in (clean, attacked))
-    share = radar.localise(case.explanations["lime"].maps[1], case.lesion_mask)
+    share = radar.localise(case.explanations["lime"].maps[1], case.masks["lesion"])
     assert case.evidence["lime"]["lesion"]["evidence_share"][1] == share["evidence_share"]
     assert case.as_dict()["evidence"]["lime"]["lesion"]["evidence_share"]["clean"] is not None
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Num
 from numpy.typing import NDArray
 from torch import Tensor
 
+from radar_core.api.inputs import as_tensor
 from radar_core.errors import BadParameter
 from radar_core.metrics import METRICS
 
@@ -34,10 +34,7 @@ def compare(
         BadParameter: maps that are not (h, w), or of different sizes.
         UnknownMethod: no such metric.
     """
-    one, other = (
-        torch.as_tensor(np.asarray(m) if not isinstance(m, Tensor) else m.detach().cpu()).double()
-        for m in (first, second)
-    )
+    one, other = as_tensor(first).double(), as_tensor(second).double()
     if one.ndim != 2 or one.shape != other.shape or one.numel() == 0:
         raise BadParameter(
             "two maps of one shape (height, width) can be compared, "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from radar_core.errors import BadImage, BadParameter
@@ -44,6 +47,13 @@ def prepared(model: Classifier, images: Images) -> Float[Tensor, "n 3 s s"]:
     if not sum(1 if image.ndim == 3 else len(image) for image in given):
         raise BadImage("give at least one image")
     return torch.cat([model.prepare(image.detach()) for image in given])
+
+
+def as_tensor(values: Tensor | NDArray[Any]) -> Tensor:
+    """A map or mask as a tensor on the CPU, as it is."""
+    return torch.as_tensor(
+        values.detach().cpu() if isinstance(values, Tensor) else np.asarray(values)
+    )
 
 
 def classes(model: Classifier, names: Names, count: int, what: str) -> list[int | None] | None:

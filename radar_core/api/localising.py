@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-import torch
 from jaxtyping import Bool, Num
 from numpy.typing import NDArray
 from torch import Tensor
 
+from radar_core.api.inputs import as_tensor
 from radar_core.errors import BadParameter
 from radar_core.localisation import LOCALISATION
 
@@ -35,10 +34,7 @@ def localise(
         BadParameter: a map that is not (h, w), a mask of another size or of other values.
         UnknownMethod: no such measure.
     """
-    values, inside = (
-        torch.as_tensor(np.asarray(m) if not isinstance(m, Tensor) else m.detach().cpu())
-        for m in (map, mask)
-    )
+    values, inside = as_tensor(map), as_tensor(mask)
     if values.ndim != 2 or values.shape != inside.shape or values.numel() == 0:
         raise BadParameter(
             "a map and a mask of one shape (height, width) are measured, "

@@ -226,15 +226,12 @@ def _placed(case: CaseResult, id: str, maps: list[Tensor], repeat: Tensor | None
     each = [compare(clean, other) for other in maps]
     scores = {name: tuple(found[name] for found in each) for name in case.scores[id]}
     changes = {}
-    for name, mask in (("lesion", case.lesion_mask), ("evidence", case.evidence_mask)):
-        if mask is not None and name in case.evidence.get(id, {}):
-            before = case.evidence[id][name]["evidence_share"][0]
-            shares = [localise(other, mask, ["evidence_share"]) for other in maps]
-            changes[name] = tuple(abs(s["evidence_share"] - before) for s in shares)
-    moved = {
-        name: abs(measures["evidence_share"][1] - measures["evidence_share"][0])
-        for name, measures in case.evidence.get(id, {}).items()
-    }
+    moved = {}
+    for name, mask in case.masks.items():
+        before, after = case.evidence[id][name]["evidence_share"]
+        moved[name] = abs(after - before)
+        shares = [localise(other, mask, ["evidence_share"])["evidence_share"] for other in maps]
+        changes[name] = tuple(abs(share - before) for share in shares)
     placed: dict[str, Any] = {
         "scores": scores,
         "places": {

@@ -50,9 +50,15 @@ _backgrounds: Kept[Tensor] = Kept()
 _patterns: Kept[Pattern] = Kept()
 
 
-def fitted_mask(model: Classifier, mask: Tensor | None) -> Tensor | None:
-    """A mask cut to the square that the model sees."""
-    return None if mask is None else model.prepare_mask(mask.to(model.device)).cpu()
+def masks(model: Classifier, case: Case) -> dict[str, Tensor]:
+    """The masks of a case cut to the square that the model sees, those without a pixel left out."""
+    given = {"lesion": case.lesion_mask, "evidence": case.evidence_mask}
+    cut = {
+        name: model.prepare_mask(mask.to(model.device)).cpu()
+        for name, mask in given.items()
+        if mask is not None
+    }
+    return {name: mask for name, mask in cut.items() if bool(mask.any())}
 
 
 def class_explained(

@@ -22,7 +22,8 @@ class CaseResult:
     """A case as far as it is computed; later fields are None or empty until their stage.
 
     Attributes:
-        clean: (3, s, s) the image as the model sees it; masks are cut to the same square.
+        clean: (3, s, s) the image as the model sees it.
+        masks: `lesion`, `evidence` → (s, s) bool, cut to the same square; those there are.
         attack: a batch of one.
         saved: format → what became of the example when it was saved and opened again.
         explanations: explainer → maps of the clean (0) and the attacked (1) image.
@@ -39,8 +40,7 @@ class CaseResult:
     clean: Tensor
     clean_reading: Reading
     model_sha256: str
-    lesion_mask: Tensor | None = None
-    evidence_mask: Tensor | None = None
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
     attack: AttackResult | None = None
     saved: Mapping[str, Saved] = field(default_factory=dict)
     explanations: Mapping[str, Explanation] = field(default_factory=dict)

@@ -55,8 +55,7 @@ def run_case(
             clean=clean[0].cpu(),
             clean_reading=model.read(clean)[0],
             model_sha256=model.sha256(),
-            lesion_mask=ground.fitted_mask(model, case.lesion_mask),
-            evidence_mask=ground.fitted_mask(model, case.evidence_mask),
+            masks=ground.masks(model, case),
             notes=ground.notes(case, model),
         )
 
@@ -93,10 +92,10 @@ def run_case(
     yield (result := grown(attack=attacked, saved=saved, stage="attack", notes=said))
     pair = [clean[0], attacked.images[0].to(clean.device)]
     readings = (result.clean_reading, attacked.readings_attacked[0])
+    explained = ground.class_explained(spec, case, model, *readings) if spec.explainers else ""
     for id in spec.explainers:
         part = progress.part(*next(shares))
         stage = f"explainer:{id}"
-        explained = ground.class_explained(spec, case, model, *readings)
         try:
             with count_passes() as used:
                 maps = explain(
@@ -130,10 +129,9 @@ def _evidence(result: CaseResult, maps: Explanation) -> dict[str, dict[str, tupl
     from radar_core.api import localise
 
     found = {}
-    for name, mask in (("lesion", result.lesion_mask), ("evidence", result.evidence_mask)):
-        if mask is not None and bool(mask.any()):
-            clean, attacked = (localise(maps[i], mask) for i in (0, 1))
-            found[name] = {measure: (clean[measure], attacked[measure]) for measure in clean}
+    for name, mask in result.masks.items():
+        clean, attacked = (localise(maps[i], mask) for i in (0, 1))
+        found[name] = {measure: (clean[measure], attacked[measure]) for measure in clean}
     return found
 
 

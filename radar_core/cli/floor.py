@@ -55,6 +55,7 @@ def _floor(arguments: argparse.Namespace) -> int:
 def _table(result: FloorResult) -> str:
     from radar_core.metrics import METRICS
     from radar_core.verdict import sentence
+    from radar_core.wording import percentile
 
     case = result.case
     lines = [
@@ -65,7 +66,7 @@ def _table(result: FloorResult) -> str:
     for id, places in result.places.items():
         lines.append(case.explanations[id].title)
         for name, at in places.items():
-            share = "" if at.percentile is None else f", {at.percentile:.0f}th percentile"
+            share = "" if at.percentile is None else f", {percentile(at)}"
             again = result.repeats.get(id, {}).get(name)
             seed = "" if again is None else f"; another seed {again:.3f}"
             lines.append(f"  {METRICS[name].title}: {at.value:.3f}, {at.word}{share}{seed}")

@@ -178,7 +178,6 @@ def _image(
     """The rows of one image: every attack, its controls, every explainer, every metric."""
     from radar_core.api import attack, benign_controls, explain
     from radar_core.attacks import ATTACKS
-    from radar_core.case import CaseSpec
     from radar_core.explainers import EXPLAINERS
 
     clean = model.prepare(case.image)
@@ -188,7 +187,7 @@ def _image(
     for number, (method, eps) in enumerate(runs):
         part = progress.part(0.4 * number / len(runs), 0.4 * (number + 1) / len(runs))
         pattern = ground.pattern(
-            CaseSpec(attack=method, seed=spec.seed),
+            spec.case(method),
             ATTACKS.create(method),
             data,
             model,
@@ -213,13 +212,14 @@ def _image(
     distinct = list({id(made): made for _, made in changed}.values())
     place = {id(made): number + 1 for number, made in enumerate(distinct)}
     images = [clean[0], *(made.images[0].to(clean.device) for made in distinct)]
+    masks = ground.masks(model, case)
     rows: list[dict[str, Any]] = []
     for number, name in enumerate(spec.explainers):
         low, high = (0.4 + 0.6 * n / len(spec.explainers) for n in (number, number + 1))
         more: dict[str, Any] = {
             "target": first,
             "background": ground.background(data, model),
-            **_parameters(spec, name),
+            **spec.case("pgd").parameters_of(name),
         }
         try:
             maps = explain(
@@ -233,12 +233,12 @@ def _image(
             again = (
                 explain(model, clean, name, seed=spec.seed + 1, progress=part, **more).maps[0].cpu()
             )
-            values = _values(maps[0], again, case, model)
+            values = _values(maps[0], again, masks)
             rows += [
                 {**about, "kind": "repeat", "explainer": name, "metric": metric, "value": value}
                 for metric, value in values.items()
             ]
-        scored = {number: _values(maps[0], maps[number], case, model) for number in place.values()}
+        scored = {number: _values(maps[0], maps[number], masks) for number in place.values()}
         for named, made in changed:
             reached = (made.linf if named["norm"] == "linf" else made.l2)[0]
             reads = made.readings_attacked[0].label
@@ -257,20 +257,12 @@ def _image(
     return rows
 
 
-def _parameters(spec: StudySpec, explainer: str) -> dict[str, Any]:
-    from radar_core.case import CaseSpec
-
-    return CaseSpec(explainer_parameters=spec.explainer_parameters).parameters_of(explainer)
-
-
-def _values(first: Tensor, second: Tensor, case: Case, model: Classifier) -> dict[str, float]:
+def _values(first: Tensor, second: Tensor, masks: dict[str, Tensor]) -> dict[str, float]:
     """Every metric of two maps, and how far the share within each mask moved."""
     from radar_core.api import compare, localise
 
     found = compare(first, second)
-    for name, mask in (("lesion", case.lesion_mask), ("evidence", case.evidence_mask)):
-        cut = ground.fitted_mask(model, mask)
-        if cut is not None and bool(cut.any()):
-            one, other = (localise(m, cut, ["evidence_share"]) for m in (first, second))
-            found[f"{name}_share_change"] = abs(one["evidence_share"] - other["evidence_share"])
+    for name, mask in masks.items():
+        one, other = (localise(m, mask, ["evidence_share"]) for m in (first, second))
+        found[f"{name}_share_change"] = abs(one["evidence_share"] - other["evidence_share"])
     return found

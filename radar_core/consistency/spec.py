@@ -11,6 +11,7 @@ from radar_core.errors import BadParameter
 
 if TYPE_CHECKING:
     from radar_core.attacks import Attack
+    from radar_core.case import CaseSpec
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,19 @@ class StudySpec:
         """Content hash of the specification."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:24]
 
+    def case(self, attack: str) -> CaseSpec:
+        """What its images share with a single case of that attack."""
+        from radar_core.case import CaseSpec
+
+        return CaseSpec(
+            data=self.data,
+            model=self.model,
+            attack=attack,
+            explainers=self.explainers,
+            explainer_parameters=self.explainer_parameters,
+            seed=self.seed,
+        )
+
     def runs(self) -> tuple[tuple[str, str], ...]:
         """Each attack at each ε it is run at.
 
@@ -51,20 +65,14 @@ class StudySpec:
         """
         from radar_core.api.attacking import check_epsilon
         from radar_core.attacks import ATTACKS
-        from radar_core.case import CaseSpec, check_spec
+        from radar_core.case import check_spec
         from radar_core.epsilon import parse_epsilon
 
         if not self.attacks or not self.explainers:
             raise BadParameter("a study needs at least one attack and one explainer")
         if not 1 <= self.controls <= 100:
             raise BadParameter(f"controls lie between 1 and 100 an image, not {self.controls}")
-        check_spec(
-            CaseSpec(
-                explainers=self.explainers,
-                explainer_parameters=self.explainer_parameters,
-                seed=self.seed,
-            )
-        )
+        check_spec(self.case("pgd"))
         found: list[tuple[str, str]] = []
         for id in self.attacks:
             method: Attack = ATTACKS.create(id)

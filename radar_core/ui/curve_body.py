@@ -11,18 +11,18 @@ import streamlit as st
 from radar_core.epsilon import GRIDS, NORM_TITLES, parse_epsilon
 from radar_core.ui.compute import curve_steps
 from radar_core.ui.controls import Wanted
-from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
+from radar_core.ui.followup import FollowUp
+from radar_core.ui.jobs import Job
 from radar_core.ui.metric_words import short
 from radar_core.ui.palette import palette
-from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import plain, quiet, sentence
+from radar_core.ui.polling import polled
+from radar_core.ui.text import plain, quiet
 from radar_core.verdict import flip_sentence, percent, survival_sentence
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec, CurveResult
 
-SLOT, STOPPED = "curve", "curve.stopped"
-CHEAP = 4.0  # seconds that an explainer may take over the whole axis without being asked for
+AFTER = FollowUp("curve", "Maps compared along ε", len(GRIDS["default"]["linf"]), cheap=4.0)
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -36,7 +36,7 @@ def curve_spec(spec: CaseSpec, explainers: tuple[str, ...]) -> CaseSpec:
 
 def leave_curve() -> None:
     """Wait no longer for a curve: another case comes first."""
-    device_jobs().release(visitor(), SLOT)
+    AFTER.leave()
 
 
 def curve(wanted: Wanted, result: CaseResult) -> None:
@@ -58,76 +58,27 @@ def curve(wanted: Wanted, result: CaseResult) -> None:
         f"L2 {reached.l2[0]:.4f} = {reached.l2[0] * 255:,.0f}/255, "
         f"{percent(reached.changed[0])} of the pixels changed."
     )
-    chosen = _explainers(result)
-    spec = curve_spec(result.spec, chosen)
+    AFTER.choose(result)
+    spec = curve_spec(result.spec, AFTER.chosen(result))
     job = _job(wanted, spec)
     polled(lambda: _show(wanted, spec, result), active=bool(job and job.active))
 
 
-def _explainers(result: CaseResult) -> tuple[str, ...]:
-    """Those whose maps are followed along ε: the cheap ones, and what else is asked for."""
-    frames = len(GRIDS["default"]["linf"])
-    costs = {id: e.seconds / 2 * frames for id, e in result.explanations.items()}
-    if not costs:
-        return ()
-    titles = {id: short(e.title) for id, e in result.explanations.items()}
-    key = "curve.explain"
-    known = st.session_state.get(key)
-    st.session_state[key] = (
-        [id for id, cost in costs.items() if cost <= CHEAP]
-        if known is None
-        else [id for id in known if id in costs]
-    )
-    st.pills(
-        "Maps compared along ε",
-        list(costs),
-        key=key,
-        format_func=lambda id: (
-            titles[id] if costs[id] <= CHEAP else f"{titles[id]}, about {costs[id]:.0f} s"
-        ),
-        selection_mode="multi",
-        persist_state="session",
-    )
-    return tuple(id for id in costs if id in st.session_state[key])
-
-
 def _job(wanted: Wanted, spec: CaseSpec) -> Job | None:
-    key = f"curve/{spec.key()}"
-    if st.session_state.get(STOPPED) == key:
-        return None
-    steps = curve_steps(spec, wanted.upload)
-    return device_jobs().submit(key, steps, owner=visitor(), slot=SLOT, priority=BACKGROUND)
+    return AFTER.job(_key(spec), curve_steps(spec, wanted.upload))
+
+
+def _key(spec: CaseSpec) -> str:
+    return f"curve/{spec.key()}"
 
 
 def _show(wanted: Wanted, spec: CaseSpec, case: CaseResult) -> bool:
     job = _job(wanted, spec)
     found = cast("CurveResult | None", job.value if job else None)
-    _status(job, spec)
+    AFTER.status(job, _key(spec))
     if found is not None:
         _charts(found, case)
     return bool(job and job.active)
-
-
-def _status(job: Job | None, spec: CaseSpec) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if job is None or job.state == "failed":
-            if job is not None:
-                st.markdown(f":small[:orange[{plain(sentence(job.error))}]]", width="content")
-            st.button("Compute", key="curve.go", type="tertiary", on_click=_again, args=(spec,))
-        elif job.active:
-            said = "waiting for another computation" if job.state == "waiting" else job.note
-            st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(said)}")
-            st.button("Stop", key="curve.stop", type="tertiary", on_click=_stop, args=(spec,))
-
-
-def _stop(spec: CaseSpec) -> None:
-    leave_curve()
-    st.session_state[STOPPED] = f"curve/{spec.key()}"
-
-
-def _again(spec: CaseSpec) -> None:
-    st.session_state.pop(STOPPED, None)
-    device_jobs().forget(f"curve/{spec.key()}")
 
 
 def _charts(found: CurveResult, case: CaseResult) -> None:

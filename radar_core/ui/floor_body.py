@@ -12,28 +12,29 @@ from radar_core.case.floor import CONTROLS
 from radar_core.epsilon import NORM_TITLES
 from radar_core.ui.compute import floor_steps
 from radar_core.ui.controls import Wanted
-from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
+from radar_core.ui.followup import FollowUp
+from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_words import by_role, metric_text, short
 from radar_core.ui.palette import palette
 from radar_core.ui.panels import CaseView
 from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import plain, quiet, sentence
+from radar_core.ui.text import plain, quiet
 from radar_core.ui.viewer import pack, unpack
 from radar_core.verdict import distance_text
-from radar_core.wording import evidence_sentence, noise_sentence, ordinal
+from radar_core.wording import evidence_sentence, noise_sentence, percentile
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, FloorResult
     from radar_core.floor import Place
 
-SLOT, STOPPED, SHOWN, ASKED = "floor", "floor.stopped", "floor.explainer", "floor.explain"
-CHEAP = 12.0  # seconds that an explainer may take over all controls without being asked for
+SHOWN = "floor.explainer"
+AFTER = FollowUp("floor", "Maps held against noise", CONTROLS, cheap=12.0)
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
 def leave_floor() -> None:
     """Wait no longer for a noise floor: another case comes first."""
-    device_jobs().release(visitor(), SLOT)
+    AFTER.leave()
 
 
 def with_words(view: CaseView) -> bytes:
@@ -59,13 +60,13 @@ def with_words(view: CaseView) -> bytes:
 
 def evidence(result: CaseResult) -> None:
     """Whether the attribution lies where the lesion and the evidence are, as sentences."""
-    masks = {"lesion": result.lesion_mask, "evidence": result.evidence_mask}
+    from radar_core.localisation import area
+
     said = [
-        (name, evidence_sentence(short(result.explanations[id].title), name, *shares, area))
-        for name, mask in masks.items()
-        if mask is not None and (area := float(mask.float().mean()))
+        (name, evidence_sentence(short(result.explanations[id].title), name, *shares, area(mask)))
+        for name, mask in result.masks.items()
         for id, found in result.evidence.items()
-        if (shares := found.get(name, {}).get("evidence_share"))
+        if (shares := found[name]["evidence_share"])
     ]
     if not said:
         return
@@ -107,79 +108,26 @@ def noise_floor(wanted: Wanted, result: CaseResult) -> None:
     if not (attack.linf[0] if attack.norm == "linf" else attack.l2[0]):
         quiet("The attack changed nothing, so there is no noise of its size.")
         return
-    _choose(result)
+    AFTER.choose(result)
     job = _job(wanted, result)
     polled(lambda: _show(wanted, result), active=bool(job and job.active))
 
 
-def _choose(result: CaseResult) -> None:
-    """Whose maps are held against noise: the cheap ones, and what else is asked for."""
-    costs = {id: e.seconds / 2 * CONTROLS for id, e in result.explanations.items()}
-    known = st.session_state.get(ASKED)
-    st.session_state[ASKED] = (
-        [id for id, cost in costs.items() if cost <= CHEAP]
-        if known is None
-        else [id for id in known if id in costs]
-    )
-    titles = {id: short(e.title) for id, e in result.explanations.items()}
-    st.pills(
-        "Maps held against noise",
-        list(costs),
-        key=ASKED,
-        format_func=lambda id: (
-            titles[id] if costs[id] <= CHEAP else f"{titles[id]}, about {costs[id]:.0f} s"
-        ),
-        selection_mode="multi",
-        persist_state="session",
-    )
-
-
-def _chosen(result: CaseResult) -> tuple[str, ...]:
-    asked = st.session_state.get(ASKED) or ()
-    return tuple(id for id in result.explanations if id in asked)
-
-
 def _key(result: CaseResult) -> str:
-    return f"floor/{result.spec.key()}/{','.join(_chosen(result))}"
+    return f"floor/{result.spec.key()}/{','.join(AFTER.chosen(result))}"
 
 
 def _job(wanted: Wanted, result: CaseResult) -> Job | None:
-    key = _key(result)
-    if st.session_state.get(STOPPED) == key:
-        return None
-    steps = floor_steps(result, _chosen(result), wanted.upload)
-    return device_jobs().submit(key, steps, owner=visitor(), slot=SLOT, priority=BACKGROUND)
+    return AFTER.job(_key(result), floor_steps(result, AFTER.chosen(result), wanted.upload))
 
 
 def _show(wanted: Wanted, result: CaseResult) -> bool:
     job = _job(wanted, result)
     found = cast("FloorResult | None", job.value if job else None)
-    _status(job, result)
+    AFTER.status(job, _key(result))
     if found is not None:
         _found(found)
     return bool(job and job.active)
-
-
-def _status(job: Job | None, result: CaseResult) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if job is None or job.state == "failed":
-            if job is not None:
-                st.markdown(f":small[:orange[{plain(sentence(job.error))}]]", width="content")
-            st.button("Compute", key="floor.go", type="tertiary", on_click=_again, args=(result,))
-        elif job.active:
-            said = "waiting for another computation" if job.state == "waiting" else job.note
-            st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(said)}")
-            st.button("Stop", key="floor.stop", type="tertiary", on_click=_stop, args=(result,))
-
-
-def _stop(result: CaseResult) -> None:
-    leave_floor()
-    st.session_state[STOPPED] = _key(result)
-
-
-def _again(result: CaseResult) -> None:
-    st.session_state.pop(STOPPED, None)
-    device_jobs().forget(_key(result))
 
 
 def _found(floor: FloorResult) -> None:
@@ -248,9 +196,8 @@ def _placed(place: Place, unit: str) -> str:
     value = metric_text(place.value, unit)
     if place.percentile is None:
         return value
-    at = ordinal(min(max(round(place.percentile), 1), 99))
     word = place.word if place.word != "not defined" else "too few controls"
-    return f"**{value}**  {word}, {at} percentile"
+    return f"**{value}**  {word}, {percentile(place)}"
 
 
 def _strip(floor: FloorResult) -> None:

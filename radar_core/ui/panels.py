@@ -95,11 +95,7 @@ def case_view(result: CaseResult) -> CaseView:
         verdict=[[part.text, part.kind] for part in verdict(result)],
         strip=_strip(result),
         bars=_bars(result),
-        masks={
-            name: outline(mask.numpy())
-            for name, mask in (("lesion", result.lesion_mask), ("evidence", result.evidence_mask))
-            if mask is not None and bool(mask.any())
-        },
+        masks={name: outline(mask.numpy()) for name, mask in result.masks.items()},
     )
     return CaseView(result, pack(header, pictures))
 

@@ -57,7 +57,7 @@ def done(clean: torch.Tensor) -> CaseResult:
         clean=clean,
         clean_reading=before,
         model_sha256="0" * 64,
-        lesion_mask=mask,
+        masks={"lesion": mask},
         attack=AttackResult(
             attacked[None],
             clean[None],

@@ -1,0 +1,108 @@
+"""What is computed after the pictures of a case, each as a job of its own that can be stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from radar_core.ui.jobs import BACKGROUND, Job, Steps, device_jobs
+from radar_core.ui.metric_words import short
+from radar_core.ui.polling import visitor
+from radar_core.ui.text import plain, sentence
+
+if TYPE_CHECKING:
+    from radar_core.case import CaseResult
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """A section below the panels.
+
+    Attributes:
+        slot: of its job, and the beginning of the keys of its controls.
+        label: of the choice of explainers.
+        images: that an explainer has to explain for it.
+        cheap: seconds that an explainer may take over these without being asked for.
+    """
+
+    slot: str
+    label: str
+    images: int
+    cheap: float
+
+    def leave(self) -> None:
+        """Wait no longer: another case comes first."""
+        device_jobs().release(visitor(), self.slot)
+
+    def choose(self, result: CaseResult) -> None:
+        """The explainers it covers: the cheap ones, and what else is asked for."""
+        costs = {id: e.seconds / 2 * self.images for id, e in result.explanations.items()}
+        titles = {id: short(e.title) for id, e in result.explanations.items()}
+        key = f"{self.slot}.explain"
+        known = st.session_state.get(key)
+        st.session_state[key] = (
+            [id for id, cost in costs.items() if cost <= self.cheap]
+            if known is None
+            else [id for id in known if id in costs]
+        )
+        if costs:
+            st.pills(
+                self.label,
+                list(costs),
+                key=key,
+                format_func=lambda id: (
+                    titles[id]
+                    if costs[id] <= self.cheap
+                    else f"{titles[id]}, about {costs[id]:.0f} s"
+                ),
+                selection_mode="multi",
+                persist_state="session",
+            )
+
+    def chosen(self, result: CaseResult) -> tuple[str, ...]:
+        """What was chosen, in the order of the case."""
+        asked = st.session_state.get(f"{self.slot}.explain") or ()
+        return tuple(id for id in result.explanations if id in asked)
+
+    def job(self, key: str, steps: Steps) -> Job | None:
+        """Its job, started if need be; None once this visitor has stopped it."""
+        if st.session_state.get(f"{self.slot}.stopped") == key:
+            return None
+        return device_jobs().submit(
+            key, steps, owner=visitor(), slot=self.slot, priority=BACKGROUND
+        )
+
+    def status(self, job: Job | None, key: str) -> None:
+        """How far it is, why it failed, and the button that stops or starts it."""
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if job is None or job.state == "failed":
+                if job is not None:
+                    said = plain(sentence(job.error))
+                    st.markdown(f":small[:orange[{said}]]", width="content")
+                st.button(
+                    "Compute",
+                    key=f"{self.slot}.go",
+                    type="tertiary",
+                    on_click=self._again,
+                    args=(key,),
+                )
+            elif job.active:
+                said = "waiting for another computation" if job.state == "waiting" else job.note
+                st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(said)}")
+                st.button(
+                    "Stop",
+                    key=f"{self.slot}.stop",
+                    type="tertiary",
+                    on_click=self._stop,
+                    args=(key,),
+                )
+
+    def _stop(self, key: str) -> None:
+        self.leave()
+        st.session_state[f"{self.slot}.stopped"] = key
+
+    def _again(self, key: str) -> None:
+        st.session_state.pop(f"{self.slot}.stopped", None)
+        device_jobs().forget(key)
