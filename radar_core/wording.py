@@ -21,7 +21,7 @@ def noise_sentence(explainer_title: str, metric_title: str, place: Place, unit: 
     Args:
         unit: the metric's own, said behind its value.
     """
-    metric = f"{_possessive(explainer_title)} {_within_a_sentence(metric_title)}"
+    metric = f"{_possessive(explainer_title)} {within_a_sentence(metric_title)}"
     if not math.isfinite(place.value):
         return f"{metric} is not defined here, so it cannot be held against benign noise."
     said = f"{metric} of {_number(place.value, unit)}"
@@ -115,7 +115,7 @@ def _possessive(title: str) -> str:
     return f"{title}'" if title.endswith("s") else f"{title}'s"
 
 
-def _within_a_sentence(title: str) -> str:
+def within_a_sentence(title: str) -> str:
     """A title with a small first letter, but for abbreviations and people."""
     first = title.split(" ", 1)[0]
     if first in PEOPLE or not first[1:].islower():

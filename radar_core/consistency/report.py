@@ -6,7 +6,9 @@ import html
 import math
 from typing import TYPE_CHECKING, Any
 
+from radar_core.epsilon import NORM_TITLES
 from radar_core.runtime import describe, versions
+from radar_core.wording import within_a_sentence
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -108,7 +110,7 @@ def _counts(study: Study) -> str:
     for (attack, eps), group in attacked.groupby(["attack", "eps"], sort=False):
         status = group.status.value_counts()
         cells = [str(status.get(s, 0)) for s in ("flipped", "held", "already wrong", "no-op")]
-        size = f"{_number(group['size'].median(), 4)} ({group.norm.iloc[0]})"
+        size = f"{_number(group['size'].median(), 4)} ({NORM_TITLES[group.norm.iloc[0]]})"
         rows.append([f"<td>{_attack(attack, eps)}</td>", *(_cell(c) for c in [*cells, size])])
     head = ["Attack", "flipped", "held", "already wrong", "no-op", "median size reached"]
     return "<h2>What the attacks did</h2>" + _table(head, rows)
@@ -134,8 +136,9 @@ def _heat(summary: DataFrame, title: str) -> str:
             cells.append(_cell(_number(row.auroc), spread, row.auroc))
         rows.append(cells)
     head = ["Explainer", *(_attack(*run) for run in runs)]
-    return f"<h2>AUROC of {_text(title.lower())}, attack against benign noise</h2>" + _table(
-        head, rows
+    return (
+        f"<h2>AUROC of {_text(within_a_sentence(title))}, attack against benign noise</h2>"
+        + _table(head, rows)
     )
 
 

@@ -37,17 +37,12 @@ class FollowUp:
         device_jobs().release(visitor(), self.slot)
 
     def choose(self, result: CaseResult) -> None:
-        """The explainers it covers: the cheap ones, and what else is asked for."""
-        costs = {id: e.seconds / 2 * self.images for id, e in result.explanations.items()}
-        titles = {id: short(e.title) for id, e in result.explanations.items()}
+        """The control that says which explainers it covers."""
+        costs = self._costs(result)
         key = f"{self.slot}.explain"
-        known = st.session_state.get(key)
-        st.session_state[key] = (
-            [id for id, cost in costs.items() if cost <= self.cheap]
-            if known is None
-            else [id for id in known if id in costs]
-        )
+        st.session_state[key] = list(self.chosen(result))
         if costs:
+            titles = {id: short(e.title) for id, e in result.explanations.items()}
             st.pills(
                 self.label,
                 list(costs),
@@ -62,9 +57,18 @@ class FollowUp:
             )
 
     def chosen(self, result: CaseResult) -> tuple[str, ...]:
-        """What was chosen, in the order of the case."""
-        asked = st.session_state.get(f"{self.slot}.explain") or ()
-        return tuple(id for id in result.explanations if id in asked)
+        """The cheap explainers of a case, until its visitor asks for others."""
+        asked = st.session_state.get(f"{self.slot}.explain")
+        costs = self._costs(result)
+        return tuple(
+            id
+            for id, cost in costs.items()
+            if (cost <= self.cheap if asked is None else id in asked)
+        )
+
+    def _costs(self, result: CaseResult) -> dict[str, float]:
+        """Seconds that each explainer of a case would take."""
+        return {id: e.seconds / 2 * self.images for id, e in result.explanations.items()}
 
     def job(self, key: str, steps: Steps) -> Job | None:
         """Its job, started if need be; None once this visitor has stopped it."""
