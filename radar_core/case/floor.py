@@ -156,8 +156,7 @@ def run_floor(
         return replace(result, seconds=spent_seconds, passes=replace(spent), **changes)
 
     yield (result := grown())
-    chosen = [id for id in case.explanations if explainers is None or id in explainers]
-    ids = sorted(chosen, key=lambda id: case.explanations[id].seconds)
+    ids = [id for id in case.explanations if explainers is None or id in explainers]
     costs = [case.explanations[id].seconds for id in ids]
     done = 0.0
     for id, cost in zip(ids, costs, strict=True):

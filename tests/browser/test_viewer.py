@@ -76,6 +76,10 @@ def test_many_columns_are_stacked_on_a_phone(visit: Begin) -> None:
     assert min(b[0] for b in boxes) >= 0
     assert max(b[1] for b in boxes) <= 390
     assert page.locator(GRID).evaluate("g => g.scrollWidth - g.clientWidth") <= 1
+    cut = page.locator(".numbers dd").evaluate_all(
+        "all => all.filter(d => d.scrollWidth > d.clientWidth + 1).map(d => d.textContent)"
+    )
+    assert cut == []
     page.get_by_text("All metrics").click()
     page.locator("[data-testid=stTable] th", has_text="as in the paper").first.wait_for()
     assert sideways(page) <= 1
