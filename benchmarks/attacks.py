@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import copy
 import io
 import json
 import statistics
@@ -31,25 +30,13 @@ import torch
 from torch import Tensor, nn
 
 import radar_core as radar
+from benchmarks.methods import Plain
 from radar_core.attacks import ATTACKS
 from radar_core.attacks.objective import Objective
 from radar_core.epsilon import parse_grid
 from radar_core.runtime import Progress, describe, generator, versions
 
 EPS, L2 = 1 / 255, 0.5
-
-
-class Plain(nn.Module):
-    """The network with its normalisation, in torch's default layout, and nothing of ours."""
-
-    def __init__(self, model: radar.Classifier) -> None:
-        super().__init__()
-        self.register_buffer("mean", model.mean.clone())
-        self.register_buffer("std", model.std.clone())
-        self.module = copy.deepcopy(model.module).to(memory_format=torch.contiguous_format)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.module((images - self.mean) / self.std)
 
 
 def timed(work: Callable[[], Any], repeat: int) -> tuple[float, Any]:

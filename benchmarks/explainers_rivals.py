@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import radar_core as radar
-from benchmarks.methods import load, timed
+from benchmarks.methods import Plain, load, timed
 from radar_core.data.sampling import in_turn, readable
 
 SEED = 48
@@ -30,11 +30,13 @@ lime.lime_image.tqdm = lambda rows: rows  # progress is told by whole images
 
 
 def predictor(model: radar.Classifier) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
-    """The model as the lime package calls it: (n, h, w, 3) pixels in, probabilities out."""
+    """The plain network as the lime package calls it: (n, h, w, 3) pixels in, probabilities out."""
+    plain = Plain(model).eval()
 
+    @torch.no_grad()
     def predict(pixels: NDArray[Any]) -> NDArray[np.float64]:
-        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
-        return model.probabilities(batch.to(model.device)).cpu().double().numpy()
+        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().contiguous()
+        return plain(batch.to(model.device)).softmax(1).cpu().double().numpy()
 
     return predict
 

@@ -10,6 +10,7 @@ it, `repeat` times in turn. `ratio` is the median time of the method over that o
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 import sys
@@ -120,13 +121,26 @@ def load(name: str) -> radar.Classifier:
         torch.manual_seed(0)
         module = zoo.build(architecture, len(CLASSES))
     return radar.Classifier(
-        module.to(device()),
+        module.to(device(), memory_format=torch.channels_last),  # as stored models are loaded
         CLASSES,
         cam_layer=known.cam_layer,
         input_size=known.input_size,
         name=name,
         background=torch.rand((8, 3, 64, 64), generator=torch.Generator().manual_seed(1)),
     )
+
+
+class Plain(nn.Module):
+    """The network with its normalisation, in torch's default layout, and nothing of ours."""
+
+    def __init__(self, model: radar.Classifier) -> None:
+        super().__init__()
+        self.register_buffer("mean", model.mean.clone())
+        self.register_buffer("std", model.std.clone())
+        self.module = copy.deepcopy(model.module).to(memory_format=torch.contiguous_format)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.module((images - self.mean) / self.std)
 
 
 def attack(model: radar.Classifier, image: Tensor, name: str) -> Callable[[], Any]:
