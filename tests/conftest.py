@@ -34,8 +34,15 @@ install_import_hook(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what this machine cannot run; CI has to have a browser."""
+    """Skip, with the reason, what this machine cannot run; CI has to have a browser.
+
+    The browser's tests share one server, so one process runs them; they come first, since they take
+    longest.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
     for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
         if item.get_closest_marker("cuda") and not _cuda():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
         if item.get_closest_marker("real") and not REAL_DATA.is_dir():

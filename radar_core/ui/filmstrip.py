@@ -45,12 +45,17 @@ def filmstrip(data: DataSet, current: str, model: str) -> None:
         active=reading_active(name, model) or bool(thumbs and thumbs.active),
     )
     left, right = st.columns([5, 4], gap="xsmall")
+    # One field for each image: a browser that has not heard yet of the image chosen last still
+    # says what the field held before, which must not choose that one again.
+    image = st.session_state["image"]
     left.text_input(
         "Image",
-        key="image",
+        image,
+        key=f"image/{image}",
         placeholder="id or number",
         label_visibility="collapsed",
-        persist_state="session",
+        on_change=_type,
+        args=(image,),
     )
     with right.popover("Filter", width="stretch"):
         st.selectbox(
@@ -172,6 +177,11 @@ def _item(entry: Entry, labels: dict[str, str]) -> dict[str, str]:
 
 def _choose() -> None:
     st.session_state["image"] = st.session_state["filmstrip"].chosen
+
+
+def _type(before: str) -> None:
+    if st.session_state["image"] == before:
+        st.session_state["image"] = st.session_state[f"image/{before}"]
 
 
 def _turn() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 DEFAULTS: dict[str, Any] = {
     "data": "phantom",
@@ -21,6 +22,8 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
 }
 _WRITTEN = "link.written"
+_EARLIER = "link.earlier"  # what was written before that, the newest last
+_REMEMBERED = 64
 _SAID = "link.said"
 _PARAMETERS = "link.parameters"
 _DRAWN = "link.drawn"  # the parameters whose controls there were
@@ -32,7 +35,7 @@ def read() -> None:
     A value is taken as it stands; whoever shows the control refuses what it cannot be (`choose`).
     """
     given = st.query_params.to_dict()
-    if given and given != st.session_state.get(_WRITTEN):
+    if given and given != st.session_state.get(_WRITTEN) and not _late(given):
         for key, default in DEFAULTS.items():
             st.session_state[key] = _value(given[key], default) if key in given else _copy(default)
         for key in st.session_state.pop(_DRAWN, set()):  # what it does not name is at its default
@@ -44,6 +47,17 @@ def read() -> None:
         st.session_state.setdefault(key, _copy(default))
     st.session_state.setdefault(_PARAMETERS, {})
     st.session_state.setdefault(_SAID, [])
+
+
+def _late(given: dict[str, str]) -> bool:
+    """Whether a browser says what stood in its address before it heard of the change.
+
+    A slow one may answer with the last address but one; taken for a wish, it would undo the choice
+    just made. Only going back or forward in the history asks for an address written before.
+    """
+    context = get_script_run_ctx()
+    history = context is not None and context.is_history_navigation
+    return not history and given in st.session_state.get(_EARLIER, [])
 
 
 def say(sentence: str) -> None:
@@ -124,6 +138,11 @@ def write(parameters: dict[str, Any]) -> None:
     values |= {key: str(value) for key, value in parameters.items()}
     if st.session_state.get(_WRITTEN, values) != values:
         st.session_state[_SAID] = []
-    if values != st.query_params.to_dict():
+    before = st.session_state.get(_WRITTEN)
+    now = st.query_params.to_dict()
+    if values != now and not (values == before and _late(now)):
         st.query_params.from_dict(values)
+    if before is not None and values != before:
+        earlier = [old for old in st.session_state.get(_EARLIER, []) if old != values]
+        st.session_state[_EARLIER] = [*earlier, before][-_REMEMBERED:]
     st.session_state[_WRITTEN] = values

@@ -201,7 +201,7 @@ def test_cancel_stops_the_work(visit: Begin) -> None:
     one.rests()
     started = time.monotonic()
     one.finished(CASE.replace("pgd.steps=3", "pgd.steps=2&seed=9"))
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 120  # all of it would take far longer
 
 
 def test_an_upload_is_shown_and_a_bad_one_is_a_sentence(visit: Begin, tmp_path: Path) -> None:
@@ -285,10 +285,20 @@ def test_a_case_computed_before_opens_at_once(visit: Begin) -> None:
     second = visit()
     second.page.goto("/")
     second.page.get_by_role("button", name="Open a case").wait_for()
-    started = time.monotonic()
     second.finished(CASE)
-    assert time.monotonic() - started < 5  # a loaded machine; it takes a fraction of this
+    took = [seconds(one_page) for one_page in (page, second.page)]
+    assert re.search(r"total \d+\.\d\d", took[0])
+    assert took[0] == took[1], "it was computed again"
     assert page.locator(".verdict").inner_text() == second.page.locator(".verdict").inner_text()
+
+
+def seconds(page: Any) -> str:
+    """What each step of the case took."""
+    page.get_by_text("Distances, passes, versions").click()
+    row = page.locator("tr", has_text="Seconds")
+    row.wait_for()
+    said: str = row.inner_text()
+    return said
 
 
 def test_headers_keep_strangers_out(server: Server) -> None:

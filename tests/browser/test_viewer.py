@@ -135,6 +135,7 @@ def test_the_threshold_stays_while_the_case_changes(visit: Begin) -> None:
     while (canvas(page, "clean-image") == first).all():
         page.wait_for_timeout(100)
     one.finished()
+    assert "phantom-test-0004" in page.url
     assert page.get_by_label("Threshold", exact=True).input_value() == "70"
     kept = canvas(page, "clean-saliency")
     picture = canvas(page, "clean-image")
@@ -164,3 +165,19 @@ def test_the_raw_range_stands_under_each_column(visit: Begin) -> None:
     assert not column.get_by_text("Spearman").is_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     column.get_by_text("Spearman").wait_for()
+
+
+def test_back_shows_the_case_before(visit: Begin) -> None:
+    one = visit()
+    page = one.finished(CASE)
+    said = page.locator(".verdict").inner_text()
+    first = canvas(page, "clean-image")
+    page.locator("button.item").nth(3).click()
+    page.locator("button.item[aria-current][data-id='phantom-test-0003']").wait_for()
+    one.finished()
+    page.go_back()
+    page.locator("button.item[aria-current][data-id='phantom-test-0000']").wait_for()
+    while (canvas(page, "clean-image") != first).any():
+        page.wait_for_timeout(50)
+    one.finished()
+    assert page.locator(".verdict").inner_text() == said

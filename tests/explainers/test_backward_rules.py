@@ -95,7 +95,7 @@ def test_slopes_of_a_16_bit_network_meet_wider_numbers():
         lambda x: torch.max_pool2d(x, 3, 2),
         lambda x: F.max_pool2d(input=x, kernel_size=3),
     ],
-    ids=str,
+    ids=["2", "3 by 1", "3 by 2, padded", "adaptive", "torch", "by keyword"],
 )
 def test_max_pooling_shares_its_difference_out(pool: Callable[[Tensor], Tensor]):
     given = points().contiguous(memory_format=torch.channels_last)

@@ -11,9 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from radar_core.settings import settings
 from radar_core.ui import warm
+from radar_core.ui.jobs import device_jobs, picture_jobs
 from tests.pages.toy import write_toy_model
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120.0  # seconds
 
 
 @pytest.fixture(scope="session")
@@ -40,18 +42,27 @@ def app(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         return at.switch_page(str(ROOT / "pages" / f"{page}.py")).run() if page else at
 
     yield open_page
+    for store in (device_jobs(), picture_jobs()):  # or the next test waits for this one's work
+        for owner, slot in list(store._slots):
+            store.release(owner, slot)
     settings.cache_clear()
+
+
+def until(at: AppTest, there: Callable[[AppTest], bool]) -> AppTest:
+    """The page once what is waited for is there, however slow the machine."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        assert not at.exception
+        if there(at):
+            return at
+        time.sleep(0.05)
+        at.run()
+    pytest.fail(f"never came: {[m.value for m in at.markdown]} {[e.value for e in at.error]}")
 
 
 def finished(at: AppTest) -> AppTest:
     """The page once the case has been computed."""
-    for _ in range(200):
-        assert not at.exception
-        if any("device. Took" in m.value for m in at.markdown):
-            return at
-        time.sleep(0.1)
-        at.run()
-    pytest.fail(f"never finished: {[m.value for m in at.markdown]} {[e.value for e in at.error]}")
+    return until(at, lambda at: any("device. Took" in m.value for m in at.markdown))
 
 
 def address(at: AppTest) -> dict[str, str]:
@@ -61,12 +72,9 @@ def address(at: AppTest) -> dict[str, str]:
 
 def followed(at: AppTest) -> AppTest:
     """The page once the case is computed at every ε."""
-    at = finished(at)
-    for _ in range(300):
-        assert not at.exception
+
+    def told(at: AppTest) -> bool:
         said = any("smallest ε found" in m.value or "No ε up to" in m.value for m in at.markdown)
-        if said and not any(b.key == "curve.stop" for b in at.button):
-            return at
-        time.sleep(0.1)
-        at.run()
-    pytest.fail(f"never finished: {[m.value for m in at.markdown]}")
+        return said and not any(b.key == "curve.stop" for b in at.button)
+
+    return until(finished(at), told)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextInput
 
 from radar_core.settings import settings
-from tests.pages.conftest import address, finished, followed
+from radar_core.ui import link
+from tests.pages.conftest import address, finished, followed, until
 
 Open = Callable[..., AppTest]
 QUICK = {"model": "toy", "attack": "fgsm", "explain": "gradcam"}
@@ -24,6 +26,11 @@ def value(at: AppTest, row: str) -> str:
         if row in table.value.index:
             return str(table.value.loc[row].iloc[0])
     pytest.fail(f"no row {row!r}")
+
+
+def image_field(at: AppTest) -> TextInput:
+    """Where an image is typed."""
+    return next(field for field in at.text_input if field.label == "Image")
 
 
 def png(width: int = 80, height: int = 64) -> bytes:
@@ -60,7 +67,7 @@ def test_every_control_is_in_the_address(app: Open) -> None:
     at.selectbox(key="target").set_value("label").run()
     at.number_input(key="seed").set_value(3).run()
     at.selectbox(key="class").set_value("mel").run()
-    at.text_input(key="image").set_value("11").run()
+    image_field(at).set_value("11").run()
     at.selectbox(key="attack").set_value("pgd").run()
     at.number_input(key="pgd.steps").set_value(4).run()
     assert not at.exception
@@ -133,7 +140,7 @@ def test_an_image_that_is_not_there_is_one_sentence(app: Open) -> None:
     at = app("case", **QUICK, image="nobody")
     assert not at.exception
     assert "no image" in at.error[0].value
-    at.text_input(key="image").set_value("2").run()
+    image_field(at).set_value("2").run()
     assert not finished(at).error
 
 
@@ -146,6 +153,21 @@ def test_controls_outlive_a_visit_to_another_page(app: Open) -> None:
     assert at.selectbox(key="eps").value == "3/255"
     assert at.selectbox(key="model").value == "toy"
     assert at.number_input(key="seed").value == 5
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_a_late_address_undoes_nothing_and_history_goes_back(
+    app: Open, monkeypatch: pytest.MonkeyPatch, history: bool
+) -> None:
+    at = finished(app("case", **QUICK, image="phantom-test-0000"))
+    before = address(at)
+    image_field(at).set_value("phantom-test-0003").run()
+    assert address(at)["image"] == "phantom-test-0003"
+    at.query_params["image"] = before["image"]  # as a browser says that has not heard of it yet
+    told = SimpleNamespace(is_history_navigation=history)
+    monkeypatch.setattr(link, "get_script_run_ctx", lambda: told)
+    at.run()
+    assert image_field(at).value == f"phantom-test-000{0 if history else 3}"
 
 
 def test_cancelling_stops_and_can_be_undone(app: Open) -> None:
@@ -184,12 +206,7 @@ def test_a_bad_upload_is_one_sentence_and_the_session_goes_on(
 ) -> None:
     at = app("case", **QUICK, data="upload")
     at.file_uploader(key="file").upload(name, content, "image/png").run()
-    for _ in range(100):
-        if at.error:
-            break
-        time.sleep(0.05)
-        at.run()
-    assert not at.exception
+    until(at, lambda at: bool(at.error))
     assert [says in e.value for e in at.error] == [True]
     at.file_uploader(key="file").upload("good.png", png(), "image/png").run()
     assert not finished(at).error
@@ -213,16 +230,14 @@ def test_a_folder_of_this_installation_is_offered_and_no_other(
 
 
 def test_the_filter_says_how_many_are_read(app: Open) -> None:
+    def said(at: AppTest) -> list[str]:
+        return [c.value for c in at.caption if "images read" in c.value]
+
     at = app("case", **QUICK, show="wrong")
-    for _ in range(100):
-        said = [c.value for c in at.caption if "images read" in c.value]
-        if said and not said[0].startswith("0 "):
-            break
-        time.sleep(0.1)
-        at.run()
-    assert "of 1,400 images read…" in said[0]
+    until(at, lambda at: bool(said(at)) and not said(at)[0].startswith("0 "))
+    assert "of 1,400 images read…" in said(at)[0]
     at.get("segmented_control")[0].set_value("any").run()
-    assert not [c for c in at.caption if "images read" in c.value]
+    assert not said(at)
 
 
 def test_the_case_at_every_epsilon(app: Open) -> None:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from radar_core.sanity import Light, SanityReport, Share
 from radar_core.ui import sanity_body
+from tests.pages.conftest import until
 
 Open = Callable[..., AppTest]
 
@@ -32,15 +33,8 @@ def report(*, done: bool = True) -> SanityReport:
     return found if done else replace(found, lights=())
 
 
-def until(at: AppTest, said: str) -> AppTest:
-    for _ in range(100):
-        assert not at.exception
-        texts = [m.value for m in at.markdown] + [e.value for e in at.error]
-        if any(said in text for text in texts):
-            return at
-        time.sleep(0.05)
-        at.run()
-    pytest.fail(f"{said!r} never came: {texts}")
+def said(words: str) -> Callable[[AppTest], bool]:
+    return lambda at: any(words in m.value for m in at.markdown)
 
 
 def test_lights_chart_and_figures(app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,11 +42,11 @@ def test_lights_chart_and_figures(app: Open, monkeypatch: pytest.MonkeyPatch) ->
     at = app("checks")
     assert any("On a CPU this takes" in m.value for m in at.markdown)
     at.button(key="sanity.go").click().run()
-    at = until(at, "as it should be")
-    said = " ".join(m.value for m in at.markdown)
-    assert "not as it should be" in said
-    assert "8 of 16 images" in said
-    assert "50 %" in said
+    at = until(at, said("as it should be"))
+    text = " ".join(m.value for m in at.markdown)
+    assert "not as it should be" in text
+    assert "8 of 16 images" in text
+    assert "50 %" in text
     assert len(at.get("plotly_chart")) == 1
     assert at.table[0].value["PGD"].iloc[0].startswith("5 of 8 (")
     assert "radar_core sanity --data phantom" in at.code[0].value
@@ -60,7 +54,7 @@ def test_lights_chart_and_figures(app: Open, monkeypatch: pytest.MonkeyPatch) ->
     at.switch_page(str(root / "pages" / "methods.py")).run()
     at.switch_page(str(root / "pages" / "checks.py")).run()
     assert not at.exception
-    until(at, "as it should be")
+    until(at, said("as it should be"))
 
 
 def test_a_model_that_cannot_be_checked_is_one_sentence(app: Open) -> None:
@@ -68,13 +62,7 @@ def test_a_model_that_cannot_be_checked_is_one_sentence(app: Open) -> None:
     at.selectbox(key="sanity.images").set_value(16).run()
     at.selectbox(key="sanity.model").set_value("toy").run()
     at.button(key="sanity.go").click().run()
-    for _ in range(400):
-        at.run()
-        if at.error or any("as it should be" in m.value for m in at.markdown):
-            break
-        time.sleep(0.1)
-    assert not at.exception
-    assert at.error or any("as it should be" in m.value for m in at.markdown)
+    until(at, lambda at: bool(at.error) or said("as it should be")(at))
 
 
 def test_checks_can_be_stopped(app: Open, monkeypatch: pytest.MonkeyPatch) -> None:

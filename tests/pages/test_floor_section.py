@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import pytest
 from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import until as there
 
 Open = Callable[..., AppTest]
 QUICK = {"model": "toy", "attack": "fgsm", "explain": "gradcam,saliency", "eps": "8/255"}
@@ -19,13 +20,7 @@ def said(at: AppTest) -> str:
 
 def until(at: AppTest, text: str) -> AppTest:
     """The page once it says that."""
-    for _ in range(300):
-        assert not at.exception
-        if text in said(at):
-            return at
-        time.sleep(0.1)
-        at.run()
-    pytest.fail(f"never said {text!r}: {said(at)}")
+    return there(at, lambda at: text in said(at))
 
 
 def placed(at: AppTest) -> list[str]:
@@ -59,9 +54,7 @@ def test_evidence_is_told_in_sentences(app: Open) -> None:
 
 def test_the_strip_follows_the_explainer_chosen(app: Open) -> None:
     at = until(app("case", **QUICK), "percentile of 20")
-    while not any(p.key == "floor.explainer" for p in at.pills):  # the second explainer's turn
-        time.sleep(0.1)
-        at.run()
+    there(at, lambda at: any(p.key == "floor.explainer" for p in at.pills))  # the second's turn
     pills = next(p for p in at.pills if p.key == "floor.explainer")
     assert pills.value == "gradcam"
     at = pills.set_value("saliency").run()
