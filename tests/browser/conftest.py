@@ -102,16 +102,10 @@ class Visit:
 
     def finished(self, address: str = "") -> Any:
         """The page once the case is computed and Streamlit rests."""
-        from playwright.sync_api import TimeoutError as TooLate
-
         if address:
             self.page.goto(address)
         done = self.page.locator(".root[data-stage=done]:not(.stale)[data-ready='1']")
-        try:
-            done.wait_for(timeout=40_000)
-        except TooLate:  # seen once in many runs, its cause not found: a page stays unfinished
-            self.page.reload()
-            done.wait_for(timeout=40_000)
+        done.wait_for(timeout=120_000)
         self.rests()
         return self.page
 
@@ -137,11 +131,16 @@ def violations(page: Any) -> list[str]:
     """What axe-core finds against the guidelines."""
     axe = pytest.importorskip("axe_playwright_python")
     page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found: list[str] = page.evaluate(
-        "async rules => (await axe.run(document, {runOnly: rules})).violations.map("
-        "v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' || '))",
-        AXE_RULES,
-    )
+    found: list[str] = []
+    for _ in range(5):  # what still fades in has too little contrast for a moment
+        found = page.evaluate(
+            "async rules => (await axe.run(document, {runOnly: rules})).violations.map("
+            "v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' || '))",
+            AXE_RULES,
+        )
+        if not found:
+            break
+        page.wait_for_timeout(1000)
     return found
 
 
@@ -158,6 +157,7 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Visit]]:
             locale="en-GB",
             base_url=server.url,
         )
+        context.set_default_timeout(60_000)  # of a loaded machine
         contexts.append(context)
         opened = Visit(context.new_page())
         own = (server.url, "data:", "blob:", server.url.replace("http", "ws"))
