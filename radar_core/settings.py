@@ -92,7 +92,12 @@ def load_settings(environment: dict[str, str], file: Path = FILE) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]  # the loop above made each value its field's kind
 
 
-@lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return load_settings(dict(os.environ))
+    """The settings of this process. The file is read once, and again where a variable changed."""
+    names = (f"RADAR_{field.name.upper()}" for field in fields(Settings))
+    return _settings(tuple((name, os.environ[name]) for name in names if name in os.environ))
+
+
+@lru_cache(maxsize=4)
+def _settings(environment: tuple[tuple[str, str], ...]) -> Settings:
+    return load_settings(dict(environment))

@@ -41,6 +41,7 @@ def asked(folder: Path) -> list[str]:
 
 
 PIP = "pip install --disable-pip-version-check -r"
+PYTEST = "pytest --numprocesses 2 --dist loadgroup --timeout 300"
 
 
 def test_run_installs_once_and_again_when_the_pins_change(checkout: Path):
@@ -55,7 +56,7 @@ def test_run_installs_once_and_again_when_the_pins_change(checkout: Path):
 
 def test_test_checks_everything_and_installs_once(checkout: Path):
     assert make(checkout, "test")[0] == 0
-    checks = ["ruff check .", "ruff format --check .", "mypy", "pytest --timeout 300"]
+    checks = ["ruff check .", "ruff format --check .", "mypy", PYTEST]
     assert asked(checkout) == [f"{PIP} requirements.txt", f"{PIP} requirements-dev.txt", *checks]
     assert make(checkout, "test")[0] == 0
     assert asked(checkout) == checks

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from radar_core.errors import BadParameter
-from radar_core.settings import ROOT, Settings, load_settings
+from radar_core.settings import ROOT, Settings, load_settings, settings
 
 
 @pytest.fixture
@@ -58,6 +58,14 @@ def test_paths_are_split_and_the_shipped_models_come_first():
     assert found.data_paths == (Path("/a b"), Path.home() / "c")
     assert found.model_paths == (ROOT / "assets" / "models", Path("/m"))
     assert Settings().data_paths == ()
+
+
+def test_a_variable_that_changes_is_seen_and_one_that_does_not_costs_nothing(monkeypatch):
+    monkeypatch.setenv("RADAR_MODELS", "/here")
+    assert settings().models == "/here"
+    assert settings() is settings()
+    monkeypatch.setenv("RADAR_MODELS", "/there")
+    assert settings().models == "/there"
 
 
 def test_settings_are_frozen():

@@ -58,7 +58,7 @@ def sanity() -> None:
         persist_state="session",
     )
     key = f"sanity/{data}/{model}/{count}"
-    if go.button("Run the checks", type="primary", width="stretch", key="sanity.go"):
+    if go.button("**Run the checks**", width="stretch", key="sanity.go"):
         device_jobs().forget(key)
         st.session_state[RUNNING] = key
         device_jobs().submit(

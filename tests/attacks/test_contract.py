@@ -210,7 +210,7 @@ def test_attack_without_gradient_is_a_noop_never_held(name: str):
 
 @each_attack
 def test_attack_on_one_logit(name: str):
-    model, images = toys.one_logit(), toys.images()
+    model, images = toys.one_logit(), toys.images(12)
     wide = ATTACKS[name].placing == "budget"
     result = attack(model, images, name, "16/255" if wide else "own")
     truly = [

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from radar_core.settings import settings
 from radar_core.ui import warm
 from radar_core.ui.jobs import device_jobs, picture_jobs
 from tests.pages.toy import write_toy_model
@@ -31,7 +30,6 @@ def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Open a page with an address; the server is warm."""
     monkeypatch.setenv("RADAR_MODELS", str(toy_models))
-    settings.cache_clear()
     assert warm.start().ready.wait(60)
 
     def open_page(page: str = "", **query: str) -> AppTest:
@@ -45,7 +43,6 @@ def app(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     for store in (device_jobs(), picture_jobs()):  # or the next test waits for this one's work
         for owner, slot in list(store._slots):
             store.release(owner, slot)
-    settings.cache_clear()
 
 
 def until(at: AppTest, there: Callable[[AppTest], bool]) -> AppTest:

@@ -12,7 +12,6 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
-from radar_core.settings import settings
 from radar_core.ui import link
 from tests.pages.conftest import address, finished, followed, until
 
@@ -221,7 +220,6 @@ def test_a_folder_of_this_installation_is_offered_and_no_other(
             Image.new("RGB", (40, 50), (200, 60 * i, 90)).save(tmp_path / label / f"{label}{i}.png")
     (tmp_path / "nv" / "zz.png").write_bytes(b"no image")
     monkeypatch.setenv("RADAR_DATA", str(tmp_path))
-    settings.cache_clear()
     at = finished(app("case", **QUICK, data=str(tmp_path)))
     assert at.selectbox(key="data").value == str(tmp_path)
     assert at.selectbox(key="class").options == ["All classes", "mel", "nv"]
