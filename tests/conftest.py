@@ -27,7 +27,7 @@ CHROMIUM = shutil.which("chromium")
 install_import_hook(
     [
         f"radar_core.{package}"
-        for package in ("attacks", "explainers", "metrics", "localisation", "models")
+        for package in ("attacks", "explainers", "evaluation", "metrics", "localisation", "models")
     ],
     f"{tests.shapes.__name__}.checked",
 )

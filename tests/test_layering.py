@@ -23,7 +23,7 @@ LEVELS = (
     {"attacks", "explainers", "metrics", "localisation", "floor", "detection"},
     {"api"},
     {"case", "verdict", "wording", "pictures", "figures", "figures_noise", "sanity"}
-    | {"consistency", "experiments", "reports", "launch"},
+    | {"consistency", "evaluation", "experiments", "reports", "launch"},
     {"ui", "cli"},
     {"pages", "app", "__main__"},
 )

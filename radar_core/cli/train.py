@@ -34,8 +34,9 @@ def _train(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from radar_core.data import open_data
+    from radar_core.evaluation import evaluate
     from radar_core.models.store import load_model, save_model
-    from radar_core.models.training import Recipe, measure, train
+    from radar_core.models.training import Recipe, train
     from radar_core.models.zoo import architecture
     from radar_core.runtime import machine, versions
 
@@ -78,7 +79,8 @@ def _train(arguments: argparse.Namespace) -> int:
         },
     }
     save_model(trained.model, out, card)
-    card["figures"] = {"test": measure(load_model(out), data.split("test"), watched())}
+    found = evaluate(load_model(out), data.split("test"), progress=watched())
+    card["figures"] = {"test": found.card()}
     save_model(load_model(out), out, card)
     print(json.dumps(card["figures"], indent=2))
     print(f"wrote {out} and its card")

@@ -136,12 +136,19 @@ def make_case(
     """A case from 8-bit RGB pixels (h, w, 3) and masks (h, w)."""
     import torch
 
-    # In place where it can be: an upload of fifty megapixels is 0.6 GB as floats.
-    image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
-    image = image.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+    image = to_image(pixels)
 
     def mask(values: NDArray[np.bool_] | None) -> Tensor | None:
         return None if values is None else torch.from_numpy(np.ascontiguousarray(values))
 
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     return Case(id, image, label, split, source, digest, synthetic, mask(lesion), mask(evidence))
+
+
+def to_image(pixels: NDArray[np.uint8]) -> Tensor:
+    """8-bit RGB pixels (h, w, 3) as a (3, h, w) float32 image in [0, 1]."""
+    import torch
+
+    # In place where it can be: an upload of fifty megapixels is 0.6 GB as floats.
+    image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
+    return image.to(torch.float32, memory_format=torch.contiguous_format).div_(255)

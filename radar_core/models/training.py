@@ -8,11 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radar_core.data import DataSet
@@ -251,57 +249,3 @@ def fit_temperature(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> 
 
     optimiser.step(closure)
     return float(log_t.detach().exp())
-
-
-def measure(model: Classifier, data: DataSet, progress: Progress | None = None) -> dict[str, Any]:
-    """Held-out figures of a classifier: accuracy, balanced accuracy, AUC, ECE, per class.
-
-    AUC is macro-averaged one against the rest. Per class: count, recall (sensitivity), precision,
-    AUC. `confidence` gives the 10th, 50th and 90th percentile of the winning probability.
-    """
-    from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
-
-    progress = progress or Progress()
-    images, labels = load_split(data, model.class_names, model.input_size, progress)
-    with model.held():
-        logits = _logits(model, images)
-    p = logits.double().softmax(1).numpy()
-    y, read = labels.numpy(), logits.argmax(1).numpy()
-    truth = np.eye(len(model.class_names))[y]
-    aucs = [float(roc_auc_score(truth[:, k], p[:, k])) for k in range(truth.shape[1])]
-    per_class = {
-        c: {
-            "count": int((y == k).sum()),
-            "recall": float((read[y == k] == k).mean()),
-            "precision": float((y[read == k] == k).mean()) if (read == k).any() else None,
-            "auc": aucs[k],
-        }
-        for k, c in enumerate(model.class_names)
-    }
-    low, middle, high = np.quantile(p.max(1), [0.1, 0.5, 0.9]).tolist()
-    return {
-        "images": len(y),
-        "accuracy": float(accuracy_score(y, read)),
-        "balanced_accuracy": float(balanced_accuracy_score(y, read)),
-        "auc": float(np.mean(aucs)),
-        "ece": calibration_error(p, y),
-        "confidence": {"p10": low, "p50": middle, "p90": high},
-        "per_class": per_class,
-    }
-
-
-def calibration_error(p: NDArray[np.float64], y: NDArray[np.int64], bins: int = 15) -> float:
-    """Expected calibration error over equal-width bins of confidence (Guo et al. 2017, eq. 3).
-
-    Args:
-        p: (n, k) class probabilities.
-        y: (n,) true classes.
-    """
-    confidence, right = p.max(1), p.argmax(1) == y
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = [
-        (which == b).mean() * abs(right[which == b].mean() - confidence[which == b].mean())
-        for b in range(bins)
-        if (which == b).any()
-    ]
-    return float(sum(gaps))

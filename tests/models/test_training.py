@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 
 from radar_core.data.base import DataSet
 from radar_core.errors import BadData, BadModel, Cancelled
 from radar_core.models.training import (
     Recipe,
     augment,
-    calibration_error,
     fit_temperature,
-    measure,
     train,
 )
 from radar_core.runtime import Progress
@@ -119,28 +116,3 @@ def test_temperature_undoes_overconfidence():
     assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.08)
     fitted = fit_temperature(3 * logits, labels)
     assert F.cross_entropy(3 * logits / fitted, labels) < F.cross_entropy(3 * logits, labels)
-
-
-def test_calibration_error_by_hand():
-    p = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.3, 0.7]])
-    y = np.array([0, 1, 1, 1])
-    # one bin holds 0.9 twice, half right; another holds 0.7 twice, both right
-    assert calibration_error(p, y) == pytest.approx(0.5 * 0.4 + 0.5 * 0.3)
-
-
-def test_figures_agree_with_their_definitions(trained):
-    data, found, _ = trained
-    test = data.split("test")
-    figures = measure(found.model, test)
-    images = torch.cat([found.model.prepare(case.image) for case in test])
-    images = (images * 255).round() / 255  # splits are held as 8-bit pixels
-    labels = [test.class_names.index(entry.label) for entry in test.entries]
-    with torch.no_grad():
-        p = found.model(images).double().softmax(1).numpy()
-    right = p.argmax(1) == np.array(labels)
-    assert figures["images"] == 8
-    assert figures["accuracy"] == pytest.approx(right.mean())
-    assert figures["auc"] == pytest.approx(roc_auc_score(labels, p[:, 1]), abs=1e-6)
-    recalls = [right[np.array(labels) == k].mean() for k in (0, 1)]
-    assert figures["balanced_accuracy"] == pytest.approx(np.mean(recalls))
-    assert figures["per_class"]["upper"]["recall"] == pytest.approx(recalls[1])
