@@ -22,8 +22,8 @@ LEVELS = (
     {"data", "models"},
     {"attacks", "explainers", "metrics", "localisation", "floor", "detection"},
     {"api"},
-    {"case", "verdict", "wording", "pictures", "figures", "figures_noise", "sanity"}
-    | {"consistency", "evaluation", "experiments", "reports", "launch"},
+    {"case", "verdict", "wording", "pictures", "figures", "figures_noise", "figures_evaluation"}
+    | {"sanity", "markup", "consistency", "evaluation", "experiments", "reports", "launch"},
     {"ui", "cli"},
     {"pages", "app", "__main__"},
 )

@@ -7,10 +7,21 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from radar_core.cli import case, consistency, curve, dashboard, fit, floor, listing, sanity, train
+from radar_core.cli import (
+    case,
+    consistency,
+    curve,
+    dashboard,
+    evaluate,
+    fit,
+    floor,
+    listing,
+    sanity,
+    train,
+)
 from radar_core.errors import RadarError
 
-COMMANDS = (case, curve, floor, consistency, fit, sanity, listing, train, dashboard)
+COMMANDS = (case, curve, floor, consistency, fit, evaluate, sanity, listing, train, dashboard)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import math
 from typing import TYPE_CHECKING, Any
 
 from radar_core.epsilon import NORM_TITLES
+from radar_core.markup import STYLE, cell, table, text
 from radar_core.runtime import describe, versions
 from radar_core.wording import within_a_sentence
 
@@ -14,20 +14,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from radar_core.consistency.run import Study
-
-STYLE = """
-:root { color-scheme: light dark; --line: #8884;
-  --quiet: color-mix(in srgb, currentColor 65%, transparent); }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-p, li { max-width: 48rem; } .quiet { color: var(--quiet); font-size: .88rem; }
-.wide { overflow-x: auto; } code { overflow-wrap: anywhere; }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem .3rem 0; text-align: right; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; } td.heat { padding: .3rem .6rem; }
-td small { display: block; color: var(--quiet); }
-@media print { body { font-size: 11px; } }
-"""
 
 
 def write_html(study: Study, summary: DataFrame, command: str) -> str:
@@ -39,10 +25,10 @@ def write_html(study: Study, summary: DataFrame, command: str) -> str:
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
         "<meta name=viewport content='width=device-width'>",
-        f"<title>Consistency · {_text(spec.data)}</title><style>{STYLE}</style>",
+        f"<title>Consistency · {text(spec.data)}</title><style>{STYLE}</style>",
         "<h1>Which explainer tells which attack from benign noise?</h1>",
-        f"<p>{study.done} of {study.images} images of {_text(spec.data)}, model "
-        f"{_text(spec.model)}. Each attacked image stands beside {spec.controls} harmless changes "
+        f"<p>{study.done} of {study.images} images of {text(spec.data)}, model "
+        f"{text(spec.model)}. Each attacked image stands beside {spec.controls} harmless changes "
         "of the same size in the same norm; clean and changed images are explained as pairs: same "
         "class, background, superpixels, masks and draws.</p>",
         "<p class=quiet>Research software, not a medical device. A high AUROC says that an "
@@ -56,7 +42,7 @@ def write_html(study: Study, summary: DataFrame, command: str) -> str:
     parts += [_heat(summary[summary.metric == n], METRICS[n].title) for n in headline]
     parts += [_ranking(summary), _details(summary)]
     for id, why in study.unexplained.items():
-        parts.append(f"<p>{_text(id)} gave no maps: {_text(why)}.</p>")
+        parts.append(f"<p>{text(id)} gave no maps: {text(why)}.</p>")
     parts += [
         "<h2>How</h2><ul>",
         "<li>AUROC: chance that an attacked image departs more from its clean map than a benign "
@@ -66,42 +52,27 @@ def write_html(study: Study, summary: DataFrame, command: str) -> str:
         "<li>Only adversarial examples count: read right before, otherwise after.</li>",
         "<li>Another seed: the clean image explained twice; what differs is the explainer's own "
         "dice.</li></ul>",
-        f"<p><code>{_text(command)}</code></p>",
-        f"<p class=quiet>{_text(str(describe()['note']))} {_text(str(versions()))} "
+        f"<p><code>{text(command)}</code></p>",
+        f"<p class=quiet>{text(str(describe()['note']))} {text(str(versions()))} "
         f"Study {spec.key()}, model sha256 {spec.model_sha256[:16]}.</p></html>",
     ]
     return "\n".join(parts)
-
-
-def _text(value: object) -> str:
-    return html.escape(str(value))
 
 
 def _number(value: Any, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else "—"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    top = "".join(f"<th scope=col>{cell}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return (
-        f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(text: str, small: str = "", heat: float = math.nan) -> str:
-    style = ""
-    if math.isfinite(heat):  # from nothing at chance to full at a perfect separation
-        share = round(70 * min(max((heat - 0.5) * 2, 0), 1))
-        style = f" class=heat style='background: color-mix(in srgb, #0072b2 {share}%, transparent)'"
-    return f"<td{style}>{text}{f'<small>{small}</small>' if small else ''}</td>"
+def _shade(auroc: float) -> float | None:
+    """From nothing at chance to full at a perfect separation."""
+    return 2 * (auroc - 0.5) if math.isfinite(auroc) else None
 
 
 def _attack(attack: str, eps: str) -> str:
     from radar_core.attacks import ATTACKS
 
     title = ATTACKS[attack].title
-    return _text(title if eps == "own" else f"{title}, ε {eps}")
+    return text(title if eps == "own" else f"{title}, ε {eps}")
 
 
 def _counts(study: Study) -> str:
@@ -111,9 +82,9 @@ def _counts(study: Study) -> str:
         status = group.status.value_counts()
         cells = [str(status.get(s, 0)) for s in ("flipped", "held", "already wrong", "no-op")]
         size = f"{_number(group['size'].median(), 4)} ({NORM_TITLES[group.norm.iloc[0]]})"
-        rows.append([f"<td>{_attack(attack, eps)}</td>", *(_cell(c) for c in [*cells, size])])
+        rows.append([f"<td>{_attack(attack, eps)}</td>", *(cell(c) for c in [*cells, size])])
     head = ["Attack", "flipped", "held", "already wrong", "no-op", "median size reached"]
-    return "<h2>What the attacks did</h2>" + _table(head, rows)
+    return "<h2>What the attacks did</h2>" + table(head, rows)
 
 
 def _heat(summary: DataFrame, title: str) -> str:
@@ -125,7 +96,7 @@ def _heat(summary: DataFrame, title: str) -> str:
     runs = list(dict.fromkeys(zip(summary.attack, summary.eps, strict=True)))
     rows = []
     for explainer, group in summary.groupby("explainer", sort=False):
-        cells = [f"<td>{_text(EXPLAINERS[explainer].title)}</td>"]
+        cells = [f"<td>{text(EXPLAINERS[explainer].title)}</td>"]
         for run in runs:
             at = group[(group.attack == run[0]) & (group.eps == run[1])]
             if at.empty:
@@ -133,12 +104,12 @@ def _heat(summary: DataFrame, title: str) -> str:
                 continue
             row = at.iloc[0]
             spread = f"{_number(row.auroc_low)} to {_number(row.auroc_high)}, n {row.images}"
-            cells.append(_cell(_number(row.auroc), spread, row.auroc))
+            cells.append(cell(_number(row.auroc), spread, _shade(row.auroc)))
         rows.append(cells)
     head = ["Explainer", *(_attack(*run) for run in runs)]
     return (
-        f"<h2>AUROC of {_text(within_a_sentence(title))}, attack against benign noise</h2>"
-        + _table(head, rows)
+        f"<h2>AUROC of {text(within_a_sentence(title))}, attack against benign noise</h2>"
+        + table(head, rows)
     )
 
 
@@ -156,8 +127,8 @@ def _ranking(summary: DataFrame) -> str:
     )
     rows = [
         [
-            f"<td>{_text(EXPLAINERS[explainer].title)}</td>",
-            *(_cell(_number(row[name])) for name in ("attacked", "control", "repeat")),
+            f"<td>{text(EXPLAINERS[explainer].title)}</td>",
+            *(cell(_number(row[name])) for name in ("attacked", "control", "repeat")),
         ]
         for explainer, row in means.sort_values("attacked").iterrows()
     ]
@@ -165,7 +136,7 @@ def _ranking(summary: DataFrame) -> str:
     return (
         "<h2>Which explainer is least consistent?</h2><p>Median top-k overlap with the clean map, "
         "mean over attacks and ε, least consistent first (chance 0.05, equal maps 1).</p>"
-    ) + _table(head, rows)
+    ) + table(head, rows)
 
 
 def _details(summary: DataFrame) -> str:
@@ -177,22 +148,22 @@ def _details(summary: DataFrame) -> str:
         title = METRICS[row.metric].title if row.metric in METRICS else row.metric.replace("_", " ")
         rows.append(
             [
-                f"<td>{_text(EXPLAINERS[row.explainer].title)}</td>",
-                _cell(_attack(row.attack, row.eps)),
-                _cell(_text(title)),
-                _cell(
+                f"<td>{text(EXPLAINERS[row.explainer].title)}</td>",
+                cell(_attack(row.attack, row.eps)),
+                cell(text(title)),
+                cell(
                     _number(row.attacked),
                     f"{_number(row.attacked_low)} to {_number(row.attacked_high)}",
                 ),
-                _cell(
+                cell(
                     _number(row.control),
                     f"{_number(row.control_low)} to {_number(row.control_high)}",
                 ),
-                _cell(_number(row.repeat)),
-                _cell(_number(row.auroc), f"{_number(row.auroc_low)} to {_number(row.auroc_high)}"),
-                _cell(_number(row.paired)),
-                _cell(_number(row.tpr)),
-                _cell(str(row.images), f"{row.undefined} undefined" if row.undefined else ""),
+                cell(_number(row.repeat)),
+                cell(_number(row.auroc), f"{_number(row.auroc_low)} to {_number(row.auroc_high)}"),
+                cell(_number(row.paired)),
+                cell(_number(row.tpr)),
+                cell(str(row.images), f"{row.undefined} undefined" if row.undefined else ""),
             ]
         )
     head = [
@@ -207,4 +178,4 @@ def _details(summary: DataFrame) -> str:
         "TPR at 5 % FPR",
         "n",
     ]
-    return "<h2>Every number</h2>" + _table(head, rows)
+    return "<h2>Every number</h2>" + table(head, rows)

@@ -15,6 +15,7 @@ from radar_core.settings import settings
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec, CurveResult, FloorResult
     from radar_core.data import DataSet
+    from radar_core.evaluation import Evaluation
     from radar_core.sanity import SanityReport
     from radar_core.types import Case, Entry
     from radar_core.ui.jobs import Steps
@@ -124,6 +125,35 @@ def sanity_steps(data_name: str, model_name: str, images: int, seed: int) -> Ste
 
         data, model = open_offered(data_name), load_model(model_name)
         yield from run_sanity(data, model, images=images, seed=seed, progress=progress)
+
+    return steps
+
+
+def split_names(data_name: str) -> list[str]:
+    """The splits that an offered data set has, `all` where it has none.
+
+    Raises:
+        BadData: it cannot be used.
+    """
+    if data_name == "phantom":
+        from radar_core.data.synthetic import SPLITS
+
+        return list(SPLITS)
+    found = {entry.split for entry in open_offered(data_name).entries if entry.split}
+    usual = [name for name in ("train", "val", "test") if name in found]
+    return [*usual, *sorted(found - set(usual))] or ["all"]
+
+
+def evaluation_steps(data_name: str, split: str, model_name: str) -> Steps:
+    """The evaluation of a model on a split; None until the whole of it has been read."""
+
+    def steps(progress: Progress) -> Iterator[Evaluation | None]:
+        from radar_core.evaluation import evaluating
+        from radar_core.models.store import load_model
+
+        data = open_offered(data_name)
+        part = data if split == "all" else data.split(split)
+        yield from evaluating(load_model(model_name), part, progress=progress)
 
     return steps
 

@@ -93,9 +93,9 @@ def _parameters(parameters: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
 def _figures(place: Any, figures: dict[str, Any]) -> None:
     """Held-out figures of a card, those that are single numbers."""
     said = [
-        f"{plain(name.replace('_', ' '))} {value:.3f}"
-        for name, value in figures.items()
-        if isinstance(value, float)
+        f"{plain(name.replace('_', ' '))} {figure['value']:.3f}"
+        for name, figure in figures.items()
+        if isinstance(figure, dict) and isinstance(figure.get("value"), float)
     ]
     if said:
         place.caption("Held-out test: " + ", ".join(said))
