@@ -11,7 +11,7 @@ from radar_core.errors import BadParameter
 
 Norm = Literal["linf", "l2"]
 NORM_TITLES: dict[Norm, str] = {"linf": "L∞", "l2": "L2"}
-IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NORMALISED, OWN = "normalised:", "own"
 HELP = "write it as 4/255, as 0.0157, or as normalised:0.01 (the paper's units)"
 

@@ -129,6 +129,9 @@ def generator(seed: int, *stream: int | str) -> torch.Generator:
 # Measured over the architectures of the zoo at 224 px (benchmarks/memory.py): activations kept for
 # a backward pass take at most 350 times the input (DenseNet-201), a forward pass alone 55 (VGG-16).
 BYTES_PER_INPUT_BYTE = {False: 60, True: 360}
+# Beyond some 16 images of 224 px a CPU's passes get slower, not faster: what one layer writes has
+# left the caches before the next one reads it (at 64 images, up to twice the time an image).
+CPU_PIXELS = 16 * 224 * 224
 
 
 def batch_size(height: int, width: int, *, gradients: bool, bytes_per_image: int = 0) -> int:
@@ -144,7 +147,10 @@ def batch_size(height: int, width: int, *, gradients: bool, bytes_per_image: int
         import torch
 
         budget = max(budget, torch.cuda.mem_get_info()[0] // 2)
-    return max(1, min(budget // one, 256))
+    most = 256
+    if machine().device == "cpu":
+        most = max(1, CPU_PIXELS // (height * width))
+    return max(1, min(budget // one, most))
 
 
 def halving(

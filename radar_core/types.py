@@ -22,7 +22,8 @@ Status = Literal["flipped", "held", "already wrong", "no-op"]
 class Entry:
     """One line of a data set's index; no picture is held.
 
-    `source` is a path or `phantom:<seed>/<index>`; `mask` the path of a lesion mask, if any.
+    `source` is a path or `phantom:<seed>/<index>`; `mask` the path of a lesion mask, if any;
+    `group` what images of one lesion or patient share: they may not stand in two splits.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Entry:
     split: str | None
     source: str
     mask: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

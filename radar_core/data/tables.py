@@ -27,6 +27,8 @@ COLUMNS = {
     "label": ("label", "class", "class_name", "dx", "diagnosis", "y", "target", "category"),
     "split": ("split", "task", "set", "subset", "partition", "phase"),
     "mask": ("mask", "mask_path", "mask_file", "segmentation"),
+    # A patient has several lesions, a lesion several images: the widest that is named is taken.
+    "group": ("group", "patient", "patient_id", "subject", "subject_id", "lesion_id", "lesion"),
 }
 # The one-hot columns of the ISIC challenges, named in lower case by HAM10000 and here.
 ISIC = frozenset(("MEL", "NV", "BCC", "AKIEC", "AK", "BKL", "DF", "VASC", "SCC", "UNK"))
@@ -49,6 +51,7 @@ class Row:
     label: str | None
     split: str | None
     mask: str | None
+    group: str | None
 
 
 def read_table(path: Path) -> Table:
@@ -127,9 +130,8 @@ def read_labels(files: Files, table: Table) -> tuple[list[Entry], list[Problem]]
         if row.mask:
             found, refusal = find_mask(row.mask)
             mask = None if refusal else found
-        entries[id] = Entry(
-            id, row.label, row.split, files.path(path), files.path(mask) if mask else None
-        )
+        where = files.path(mask) if mask else None
+        entries[id] = Entry(id, row.label, row.split, files.path(path), where, row.group)
     return list(entries.values()), problems
 
 
@@ -179,6 +181,7 @@ def _understand(table: Table) -> list[Row]:
                 label(row),
                 SPLIT_NAMES.get(split, split) or None,
                 cell(row, "mask") or None,
+                shown(cell(row, "group")) or None,
             )
         )
     return rows

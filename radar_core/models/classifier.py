@@ -13,12 +13,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from radar_core.epsilon import IMAGENET_STD
+from radar_core.epsilon import IMAGENET_MEAN, IMAGENET_STD
 from radar_core.errors import BadModel
 from radar_core.runtime import batch_size, machine, open_meter, uncounted
 from radar_core.types import Reading
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 
 class Classifier(nn.Module):

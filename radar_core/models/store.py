@@ -137,8 +137,8 @@ def _load(path: Path) -> Classifier:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from radar_core.epsilon import IMAGENET_STD
-    from radar_core.models.classifier import IMAGENET_MEAN, Classifier
+    from radar_core.epsilon import IMAGENET_MEAN, IMAGENET_STD
+    from radar_core.models.classifier import Classifier
     from radar_core.runtime import device
 
     _refuse_pickle(path)

@@ -1,10 +1,11 @@
-"""Architectures by their torchvision name, each with its input size and its Grad-CAM layer."""
+"""Architectures, torchvision's by its names: input size, Grad-CAM layer, how they are built."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from radar_core.epsilon import IMAGENET_MEAN, IMAGENET_STD
 from radar_core.errors import BadModel
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A torchvision classification network.
+    """A classification network.
 
     Attributes:
         title: as the literature writes it.
@@ -21,12 +22,15 @@ class Architecture:
             in-place activation overwrites.
         input_size: side of the square input it was designed for, in pixels.
         options: what torchvision's builder needs beside the number of classes.
+        mean, std: of the images that its published weights were trained on.
     """
 
     title: str
     cam_layer: str
     input_size: int = 224
     options: tuple[tuple[str, Any], ...] = ()
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -42,11 +46,14 @@ ARCHITECTURES: dict[str, Architecture] = {
     "mobilenet_v3_large": Architecture("MobileNetV3-Large", "features"),
     "mobilenet_v3_small": Architecture("MobileNetV3-Small", "features"),
     "regnet_x_400mf": Architecture("RegNetX-400MF", "trunk_output"),
+    "efficientnet_lite0": Architecture(
+        "EfficientNet-Lite0", "features", mean=(127 / 255,) * 3, std=(128 / 255,) * 3
+    ),
 }
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture of a torchvision name.
+    """The architecture of a name.
 
     Raises:
         BadModel: not one of the zoo.
@@ -70,7 +77,13 @@ def build(name: str, outputs: int, *, seed: int = 0) -> nn.Module:
     options = dict(architecture(name).options)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        module: nn.Module = torchvision.models.get_model(
-            name, weights=None, num_classes=outputs, **options
-        )
+        module: nn.Module
+        if name == "efficientnet_lite0":
+            from radar_core.models.lite0 import EfficientNetLite0
+
+            module = EfficientNetLite0(outputs)
+        else:
+            module = torchvision.models.get_model(
+                name, weights=None, num_classes=outputs, **options
+            )
     return module.eval()

@@ -1,0 +1,106 @@
+"""The state of a training between two epochs, in one file that is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from radar_core.errors import BadModel, CannotWrite
+
+NAME = "state.safetensors"
+
+
+@dataclass(eq=False)
+class State:
+    """How far a training is.
+
+    Attributes:
+        spec: what determines the training; a state of another one is refused.
+        epoch: how many are done.
+        history: a row an epoch.
+        best_score, best_epoch: of the epochs at full size.
+        tensors: by name, in groups: `module.`, `average.`, `best.`, `optimiser.`.
+    """
+
+    spec: dict[str, Any]
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_score: float = float("inf")
+    best_epoch: int = 0
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def group(self, name: str) -> dict[str, Tensor]:
+        """The tensors of a group, by their names within it."""
+        start = f"{name}."
+        return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}
+
+    def put(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """Replace a group by copies that later steps do not change."""
+        for key in [k for k in self.tensors if k.startswith(f"{name}.")]:
+            del self.tensors[key]
+        for key, value in tensors.items():
+            self.tensors[f"{name}.{key}"] = value.detach().cpu().clone().contiguous()
+
+    def save(self, folder: Path) -> None:
+        """Write the file; where that fails, the one before stays.
+
+        Raises:
+            CannotWrite: no room, or no permission.
+        """
+        numbers = {
+            "spec": self.spec,
+            "epoch": self.epoch,
+            "history": self.history,
+            "best_score": self.best_score,
+            "best_epoch": self.best_epoch,
+        }
+        write_whole(folder / NAME, save(self.tensors, {"state": json.dumps(numbers)}))
+
+
+def load_state(folder: Path) -> State | None:
+    """The state in a folder, or None where there is none.
+
+    Raises:
+        BadModel: it is damaged.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            numbers = json.loads(file.metadata()["state"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no dict
+        return State(tensors=tensors, **numbers)
+    except (SafetensorError, OSError, TypeError, ValueError, KeyError) as error:
+        raise BadModel(
+            f"the state of the training in {folder} is damaged ({error}); remove it to start anew"
+        ) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it there: a reader sees the old one or the new one.
+
+    Raises:
+        CannotWrite: no room, or no permission; the old file is untouched.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise CannotWrite(
+            f"{path} cannot be written ({error.strerror}); what was there is untouched"
+        ) from None
