@@ -23,7 +23,16 @@ LEVELS = (
     {"attacks", "explainers", "metrics", "localisation", "floor", "detection"},
     {"api"},
     {"case", "verdict", "wording", "pictures", "figures", "figures_noise", "figures_evaluation"}
-    | {"sanity", "markup", "consistency", "evaluation", "training", "experiments", "reports", "launch"},
+    | {
+        "sanity",
+        "markup",
+        "consistency",
+        "evaluation",
+        "training",
+        "experiments",
+        "reports",
+        "launch",
+    },
     {"ui", "cli"},
     {"pages", "app", "__main__"},
 )

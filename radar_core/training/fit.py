@@ -231,7 +231,9 @@ class _Course:
         # Dropout and stochastic depth draw from torch's own generator.
         with torch.random.fork_rng(), torch.enable_grad():
             seed = int(torch.randint(2**62, (), generator=generator(recipe.seed, "layers", epoch)))
-            torch.manual_seed(seed)
+            on = self.model.device
+            own = torch.cuda.default_generators[on.index or 0] if on.type == "cuda" else None
+            (own or torch.default_generator).manual_seed(seed)
             for done, (made, true) in enumerate(self._batches(epoch)):
                 step(done / self.steps)
                 images, labels = made.to(self.model.device), true.to(self.model.device)
