@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radar_core.errors import BadModel, CannotWrite, MissingWeights
+from radar_core.errors import BadModel, MissingWeights
 from radar_core.models.zoo import architecture, build
 from radar_core.settings import settings
+from radar_core.writing import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,10 +45,14 @@ class ModelInfo:
 
 
 def list_models() -> list[ModelInfo]:
-    """Every model with a readable card in the model folders, the shipped ones first."""
+    """Every model with a readable card in the model folders, the shipped ones first.
+
+    A model may also lie in a folder of its own there, as `train` leaves it.
+    """
     found: dict[str, ModelInfo] = {}
     for folder in settings().model_paths:
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        cards = [*folder.glob("*.json"), *folder.glob("*/*.json")] if folder.is_dir() else []
+        for path in sorted(cards):
             if path.with_suffix(".safetensors").is_file() and path.stem not in found:
                 try:
                     card = _read_card(path)
@@ -84,10 +89,14 @@ def _locate(wanted: str) -> Path:
         if not path.is_file():
             raise MissingWeights(f"no weights file at {path}; give a name or a .safetensors file")
         return path
+    listed = list_models()
     for folder in settings().model_paths:
-        if (folder / f"{wanted}.safetensors").is_file():
+        if (folder / f"{wanted}.safetensors").is_file():  # listed or not: its fault will be said
             return folder / f"{wanted}.safetensors"
-    known = ", ".join(info.name for info in list_models()) or "none"
+    for info in listed:
+        if info.name == wanted:
+            return info.path.with_suffix(".safetensors")
+    known = ", ".join(info.name for info in listed) or "none"
     raise MissingWeights(
         f"no model is called {wanted!r} (known: {known}); give a .safetensors file, "
         f"or train one: python -m radar_core train --help"
@@ -243,15 +252,9 @@ def save_model(model: Classifier, path: str | Path, card: Mapping[str, Any]) -> 
         "parameters": sum(math.prod(v.shape) for v in model.module.parameters()),
         "sha256": hashlib.sha256(raw).hexdigest(),
     }
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(raw)
-        text = json.dumps(full, indent=2, ensure_ascii=False)
-        target.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CannotWrite(
-            f"{target} cannot be written ({error.strerror}); choose another"
-        ) from None
+    text = json.dumps(full, indent=2, ensure_ascii=False) + "\n"
+    write_whole(target, raw)
+    write_whole(target.with_suffix(".json"), text.encode())
     return target
 
 

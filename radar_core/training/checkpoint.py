@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from radar_core.errors import BadModel, CannotWrite
+from radar_core.errors import BadModel
+from radar_core.writing import write_whole
 
 NAME = "state.safetensors"
 
@@ -82,25 +82,4 @@ def load_state(folder: Path) -> State | None:
     except (SafetensorError, OSError, TypeError, ValueError, KeyError) as error:
         raise BadModel(
             f"the state of the training in {folder} is damaged ({error}); remove it to start anew"
-        ) from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it there: a reader sees the old one or the new one.
-
-    Raises:
-        CannotWrite: no room, or no permission; the old file is untouched.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise CannotWrite(
-            f"{path} cannot be written ({error.strerror}); what was there is untouched"
         ) from None

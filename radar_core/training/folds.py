@@ -12,9 +12,9 @@ from radar_core.data import DataSet
 from radar_core.data.parts import Part, folds
 from radar_core.errors import BadData
 from radar_core.runtime import Progress
-from radar_core.training.checkpoint import write_whole
 from radar_core.training.fit import Report
 from radar_core.training.run import Plan, run_training
+from radar_core.writing import write_whole
 
 FIGURES = ("accuracy", "balanced_accuracy", "auc", "f1", "ece")
 

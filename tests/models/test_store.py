@@ -13,6 +13,7 @@ from radar_core.errors import BadModel, CannotWrite, MissingWeights
 from radar_core.models import store
 from radar_core.models.classifier import Classifier
 from radar_core.models.zoo import ARCHITECTURES, build
+from tests.pages.toy import write_toy_model
 
 ARCH = "mobilenet_v3_small"
 
@@ -137,3 +138,10 @@ def test_every_architecture_has_its_cam_layer(name):
         assert module(x).shape == (1, 7)
     assert len(seen[0]) == 4
     assert min(seen[0][2:]) >= 5
+
+
+def test_a_model_in_a_folder_of_its_own_is_listed_and_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("RADAR_MODELS", str(tmp_path))
+    write_toy_model(tmp_path / "mine", "mine")
+    assert "mine" in [info.name for info in store.list_models()]
+    assert store.load_model("mine").name == "mine"
