@@ -25,6 +25,9 @@ from radar_core.params import field_range
 from radar_core.runtime import Passes, Progress
 
 KERNEL_WIDTH = 0.25  # of cosine distances, as lime's image explainer
+# One block of 128 masks already finds the five strongest of some 50 superpixels about as often as
+# 1,000 independent masks do; a whole second one to make sure of that would double the cost.
+STEP = 32
 
 
 @EXPLAINERS.register("lime")
@@ -80,6 +83,7 @@ class Lime:
             hide=self.hide,
             cap=self.samples,
             draw=lambda count: orthogonal_block(count, generator),
+            step=STEP,
             ends=False,
             fit=surrogate,
             progress=progress,

@@ -99,17 +99,19 @@ def explain_superpixels(
     hide: str,
     cap: int,
     draw: Callable[[int], Bool[Tensor, "s m"]],
+    step: int | None = None,
     ends: bool,
     fit: Fit,
     progress: Progress,
 ) -> Attribution:
     """A coefficient for each superpixel of the first image, in every image.
 
-    Blocks of masks are read until adding one more leaves the five strongest superpixels of the
+    After a first block, masks are read until some more leave the five strongest superpixels of the
     first image what they were, or the cap is reached; all other images are given those masks.
 
     Args:
         draw: for a number of superpixels, the next block of masks.
+        step: how many more at a time; None: a block.
         ends: whether the whole image and the wholly hidden one are read first.
         fit: from masks and readings, the coefficients and what is to be stated of them.
     """
@@ -126,8 +128,12 @@ def explain_superpixels(
     if ends:
         values.append(read(0, first, progress.part(0, 0.01)))
     before, stable = None, False
+    waiting = draw(count)
     while size < cap and not stable:
-        block = draw(count)[: cap - size]
+        some = len(waiting) if before is None or step is None else step
+        block, waiting = waiting[: min(some, cap - size)], waiting[some:]
+        if not len(waiting):
+            waiting = draw(count)
         low = size / cap / len(images)
         part = progress.part(low, low + len(block) / cap / len(images))
         masks.append(block)

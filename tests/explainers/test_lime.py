@@ -60,13 +60,13 @@ def test_recovers_the_weights_of_a_model_linear_in_superpixels(monkeypatch: pyte
     games.segmented(monkeypatch, games.tiles())
     model, _ = games.tiled()
     white = torch.ones(3, 32, 32)
-    found = radar.explain(model, white, "lime", target="a", hide="black")
+    found = radar.explain(model, white, "lime", target="a", hide="black", samples=64)
     ours = games.values_of(found[0], games.tiles())
-    # Ridge with α = 1 takes the same share off each: 1 / (1 + weight · samples / 4), some 6 %.
+    # One whole block. Ridge, α = 1, takes the same share off each: 1 / (1 + weight · samples / 4).
     shrunk = ours / games.weights().double().numpy()
     assert shrunk == pytest.approx([shrunk.mean()] * 16, rel=0.03)
-    assert 0.92 < shrunk.mean() < 0.97
-    assert found.facts["r2"][0] > 0.99
+    assert 0.86 < shrunk.mean() < 0.92
+    assert found.facts["r2"][0] > 0.98
     games.never_stable(monkeypatch)
     more = radar.explain(model, white, "lime", target="a", hide="black", samples=4096)
     assert torch.allclose(more[0], games.weights()[games.tiles()], rtol=0.01)

