@@ -19,11 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 import radar_core as radar
+from radar_core.evaluation import evaluate
 from radar_core.models.store import save_model
 from radar_core.models.zoo import architecture, build
 
@@ -52,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     start = radar.load_model(arguments.start)
     data = radar.open_data(arguments.data)
-    (x, y), (xv, yv), (xt, yt) = (features(start, data, s) for s in ("train", "val", "test"))
+    (x, y), (xv, yv) = (features(start, data, s) for s in ("train", "val"))
     scale = StandardScaler().fit(x)
     fits = [
         LogisticRegression(C=c, class_weight="balanced", max_iter=2000).fit(scale.transform(x), y)
@@ -76,21 +77,13 @@ def main() -> None:
         input_size=start.input_size,
         name=arguments.out.stem,
     )
-    probable = best.predict_proba(scale.transform(xt))
-    read = best.predict(scale.transform(xt))
-    figures = {
-        "images": len(yt),
-        "accuracy": float(np.mean(read == np.array(yt))),
-        "balanced_accuracy": float(balanced_accuracy_score(yt, read)),
-        "macro_auc": float(roc_auc_score(yt, probable, multi_class="ovr", labels=classes)),
-        "C": best.C,
-    }
+    figures = evaluate(model, data.split("test")).card()
     card = {
         "title": f"Frozen features, new head on {data.title}",
         "architecture": start.card["architecture"],
         "precision": "float32",
         "trained_on": data.name,
-        "recipe": {"command": " ".join(["python", *sys.argv])},
+        "recipe": {"command": " ".join(["python", *sys.argv]), "C": best.C},
         "figures": {"test": figures},
     }
     save_model(model, arguments.out.with_suffix(".safetensors"), card)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from radar_core.attacks.pattern import load_pattern
     from radar_core.data import open_data
+    from radar_core.evaluation import evaluate
     from radar_core.floor import place
     from radar_core.models import Classifier, load_model
 
@@ -40,6 +41,7 @@ _HOMES = {
     "smallest_flip": "radar_core.api",
     "load_pattern": "radar_core.attacks.pattern",
     "open_data": "radar_core.data",
+    "evaluate": "radar_core.evaluation",
     "load_model": "radar_core.models",
     "Classifier": "radar_core.models",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "attack_grid",
     "benign_controls",
     "compare",
+    "evaluate",
     "explain",
     "fit",
     "load_model",
