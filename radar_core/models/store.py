@@ -47,7 +47,8 @@ class ModelInfo:
 def list_models() -> list[ModelInfo]:
     """Every model with a readable card in the model folders, the shipped ones first.
 
-    A model may also lie in a folder of its own there, as `train` leaves it.
+    A model may also lie in a folder of its own there, as `train` leaves it. The one trained on the
+    phantom, which fits the default data, leads.
     """
     found: dict[str, ModelInfo] = {}
     for folder in settings().model_paths:
@@ -59,7 +60,7 @@ def list_models() -> list[ModelInfo]:
                 except BadModel:
                     continue  # loading it by name says what is wrong with it
                 found[path.stem] = ModelInfo(path.stem, card["title"], path, card)
-    return list(found.values())
+    return sorted(found.values(), key=lambda info: info.name != "phantom")
 
 
 def _read_card(path: Path) -> dict[str, Any]:

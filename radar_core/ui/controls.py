@@ -21,11 +21,12 @@ from radar_core.ui.method_controls import (
     total,
 )
 from radar_core.ui.metric_words import short
-from radar_core.ui.text import quiet
+from radar_core.ui.text import plain, quiet
 
 if TYPE_CHECKING:
     from radar_core.case import CaseSpec, Target
     from radar_core.data import DataSet
+    from radar_core.models.store import ModelInfo
     from radar_core.types import Entry
 
 UPLOAD = "upload"
@@ -141,6 +142,7 @@ def method(wanted: Wanted) -> None:
     link.choose_many("explain", list(explainers), "explainer called")
     link.choose("target", list(TARGETS), "choice of class")
     model = st.selectbox("Model", list(models), key="model", format_func=models.__getitem__, **KEPT)
+    _say_what_fits(wanted, infos, model)
     attack = st.selectbox(
         "Attack",
         list(attacks),
@@ -218,6 +220,18 @@ def method(wanted: Wanted) -> None:
 def _attack_title(method: Any) -> str:
     """An attack as the list shows it, with its family where the name does not say it."""
     return f"{method.title} · {method.family}"
+
+
+def _say_what_fits(wanted: Wanted, infos: Sequence[ModelInfo], model: str) -> None:
+    """Where the model was trained on other images and another one on these, name that one."""
+    from radar_core.evaluation.words import same_data
+
+    if wanted.data is None:
+        return
+    name = wanted.data.name
+    fitting = [i for i in infos if same_data(str(i.card.get("trained_on", "")), name)]
+    if fitting and model not in [info.name for info in fitting]:
+        quiet(f"Trained on these images: {plain(fitting[0].title)}")
 
 
 def _towards(method: Any, class_names: Sequence[str]) -> str:

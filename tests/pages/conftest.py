@@ -19,10 +19,11 @@ PATIENCE = 120.0  # seconds
 
 @pytest.fixture(scope="session")
 def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the model `toy`, and `unlayered` that Grad-CAM cannot explain."""
+    """A folder with the model `toy`, `unlayered` that Grad-CAM cannot explain, and `elsewhere`."""
     folder = tmp_path_factory.mktemp("models")
     write_toy_model(folder)
     write_toy_model(folder, "unlayered", cam_layer="classifier")
+    write_toy_model(folder, "elsewhere", trained_on="photographs")
     return folder
 
 

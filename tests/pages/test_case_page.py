@@ -227,6 +227,16 @@ def test_a_folder_of_this_installation_is_offered_and_no_other(
     assert any("synthetic images only" in m.value for m in at.markdown)
 
 
+def test_a_model_that_was_trained_on_the_images_is_named(app: Open) -> None:
+    def named(at: AppTest) -> list[str]:
+        return [m.value for m in at.markdown if "Trained on these images" in m.value]
+
+    assert not named(app("case", **QUICK))
+    at = app("case", **{**QUICK, "model": "elsewhere"})
+    assert len(named(at)) == 1
+    assert "Phantom reader" in named(at)[0]
+
+
 def test_the_filter_says_how_many_are_read(app: Open) -> None:
     def said(at: AppTest) -> list[str]:
         return [c.value for c in at.caption if "images read" in c.value]

@@ -13,7 +13,12 @@ from radar_core.models.zoo import build
 SIDE = 64
 
 
-def write_toy_model(folder: Path, name: str = "toy", cam_layer: str = "features") -> None:
+def write_toy_model(
+    folder: Path,
+    name: str = "toy",
+    cam_layer: str = "features",
+    trained_on: str = "phantom",
+) -> None:
     """A seeded, untrained network of the zoo: quick, and deterministic.
 
     Args:
@@ -26,6 +31,6 @@ def write_toy_model(folder: Path, name: str = "toy", cam_layer: str = "features"
     card = {
         "architecture": "mobilenet_v3_small",
         "title": name.capitalize(),
-        "trained_on": "phantom",
+        "trained_on": trained_on,
     }
     save_model(model, folder / f"{name}.safetensors", card)
