@@ -20,6 +20,7 @@ def open_data(name_or_path: str, split: str | None = None) -> DataSet:
         name_or_path: `phantom`, a CSV file of labels, or a folder: of images beside such a file,
             or with a folder per class.
         split: one split of it; without one, all of a path's images, and the phantom's test split.
+            Data that names no split is cut as for training (`radar_core.data.parts.with_splits`).
 
     Raises:
         BadData: nothing there that can be used, or no such split.
@@ -29,7 +30,13 @@ def open_data(name_or_path: str, split: str | None = None) -> DataSet:
     from radar_core.data.opening import open_path
 
     data = open_path(str(name_or_path))
-    return data.split(split) if split else data
+    if split is None:
+        return data
+    if any(entry.split for entry in data.entries):
+        return data.split(split)
+    from radar_core.data.parts import with_splits
+
+    return with_splits(data)[0].split(split)
 
 
 @lru_cache(maxsize=3)

@@ -215,10 +215,7 @@ class FileData(DataSet):
         entries = [e for e in self._whole if e.split == wanted]
         if not entries:
             has = sorted({e.split for e in self._whole if e.split})
-            raise BadData(
-                f"{self.name} has no split {name!r}; "
-                f"it has {', '.join(has) if has else 'none: open it without one'}"
-            )
+            raise BadData(f"{self.name} has no split {name!r}; it has {', '.join(has) or 'none'}")
         part = FileData(
             self.name, self.title, self.files, entries, self.problems, labels_from=self.labels_from
         )

@@ -100,9 +100,9 @@ def test_folder_with_splits(tmp_path: Path, train: str, val: str, test: str):
         data.split("holdout")
 
 
-def test_folder_without_splits_has_none(tmp_path: Path):
+def test_too_few_images_to_be_split_are_said(tmp_path: Path):
     pictures(tmp_path, "nv/1.png", "mel/1.png")
-    with pytest.raises(BadData, match="it has none: open it without one"):
+    with pytest.raises(BadData, match="too few images of mel to be split"):
         open_data(str(tmp_path), "test")
 
 

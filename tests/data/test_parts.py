@@ -111,3 +111,17 @@ def test_a_table_gives_the_group(tmp_path):
         rows.append(f"i{i},{'ab'[i % 2]},L{i},P{i // 2}")
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     assert [e.group for e in open_data(str(tmp_path)).entries] == ["P0", "P0", "P1", "P1"]
+
+
+def test_a_split_of_data_that_names_none_is_the_one_trained_with(tmp_path):
+    from PIL import Image
+
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for i in range(10):
+            Image.new("RGB", (16, 16), (9 * i, 50, 60)).save(tmp_path / label / f"{i}.png")
+    found = {s: open_data(str(tmp_path), split=s).entries for s in ("train", "val", "test")}
+    assert sum(map(len, found.values())) == 20
+    assert found["test"] == with_splits(open_data(str(tmp_path)))[0].split("test").entries
+    with pytest.raises(BadData, match="no split 'other'"):
+        open_data(str(tmp_path), split="other")
