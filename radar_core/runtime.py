@@ -147,10 +147,8 @@ def batch_size(height: int, width: int, *, gradients: bool, bytes_per_image: int
         import torch
 
         budget = max(budget, torch.cuda.mem_get_info()[0] // 2)
-    most = 256
-    if machine().device == "cpu":
-        most = max(1, CPU_PIXELS // (height * width))
-    return max(1, min(budget // one, most))
+    most = max(1, CPU_PIXELS // (height * width)) if machine().device == "cpu" else 256
+    return max(1, min(budget // one, most, 256))
 
 
 def halving(
