@@ -47,8 +47,13 @@ class Settings:
 
     @property
     def model_paths(self) -> tuple[Path, ...]:
-        """The folders of `models`, as paths, with the shipped `assets/models` first."""
-        return (ROOT / "assets" / "models", *_paths(self.models))
+        """Where models lie: the shipped ones, the folders of `models`, then `models/` here."""
+        return (ROOT / "assets" / "models", *_paths(self.models), ROOT / "models")
+
+    @property
+    def trained_path(self) -> Path:
+        """Where models come to lie that are trained on the page."""
+        return self.model_paths[1]
 
 
 def _paths(joined: str) -> tuple[Path, ...]:

@@ -56,7 +56,9 @@ def test_paths_are_split_and_the_shipped_models_come_first():
     joined = os.pathsep.join(("/a b", "~/c", " "))
     found = Settings(data=joined, models="/m")
     assert found.data_paths == (Path("/a b"), Path.home() / "c")
-    assert found.model_paths == (ROOT / "assets" / "models", Path("/m"))
+    assert found.model_paths == (ROOT / "assets" / "models", Path("/m"), ROOT / "models")
+    assert found.trained_path == Path("/m")
+    assert Settings().trained_path == ROOT / "models"
     assert Settings().data_paths == ()
 
 

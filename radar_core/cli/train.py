@@ -55,8 +55,9 @@ def _train(arguments: argparse.Namespace) -> int:
     from radar_core.data import open_data
     from radar_core.errors import BadParameter
     from radar_core.training.folds import run_folds
+    from radar_core.training.plan import Plan
     from radar_core.training.recipe import Recipe
-    from radar_core.training.run import Plan, run_training
+    from radar_core.training.run import run_training
 
     given = {name: getattr(arguments, name) for name in controls(Recipe)}
     plan = Plan(
@@ -69,6 +70,7 @@ def _train(arguments: argparse.Namespace) -> int:
         note=arguments.note,
         half=arguments.half,
         command=shlex.join(["python", "-m", "radar_core", *sys.argv[1:]]),
+        data=arguments.data,
     )
     if arguments.folds == 1 or arguments.folds < 0:
         raise BadParameter(f"--folds takes 2 or more, not {arguments.folds}")
@@ -97,4 +99,5 @@ def _say(row: dict[str, float], before: str = "") -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would break off the storing
     raise KeyboardInterrupt

@@ -13,9 +13,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from radar_core.errors import BadModel
+from radar_core.training.plan import STATE
 from radar_core.writing import write_whole
-
-NAME = "state.safetensors"
 
 
 @dataclass(eq=False)
@@ -62,7 +61,7 @@ class State:
             "best_score": self.best_score,
             "best_epoch": self.best_epoch,
         }
-        write_whole(folder / NAME, save(self.tensors, {"state": json.dumps(numbers)}))
+        write_whole(folder / STATE, save(self.tensors, {"state": json.dumps(numbers)}))
 
 
 def load_state(folder: Path) -> State | None:
@@ -71,7 +70,7 @@ def load_state(folder: Path) -> State | None:
     Raises:
         BadModel: it is damaged.
     """
-    path = folder / NAME
+    path = folder / STATE
     if not path.is_file():
         return None
     try:

@@ -13,7 +13,9 @@ from radar_core.data.parts import Part, folds
 from radar_core.errors import BadData
 from radar_core.runtime import Progress
 from radar_core.training.fit import Report
-from radar_core.training.run import Plan, run_training
+from radar_core.training.plan import Plan
+from radar_core.training.run import run_training
+from radar_core.training.workshop import Diary, occupied, read_course
 from radar_core.writing import write_whole
 
 FIGURES = ("accuracy", "balanced_accuracy", "auc", "f1", "ece")
@@ -62,21 +64,35 @@ def run_folds(
     Raises:
         As `run_training`.
     """
-    progress = progress or Progress()
     if plan.out.suffix == ".safetensors":
         plan = replace(plan, out=plan.out.with_suffix(""))
+    with occupied(plan, count) as diary:
+        return _all_folds(plan, data, count, diary, resume, diary.watched(progress), report)
+
+
+def _all_folds(
+    plan: Plan,
+    data: DataSet,
+    count: int,
+    diary: Diary,
+    resume: bool,
+    progress: Progress,
+    report: Callable[[int], Report] | None,
+) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for number in range(count):
         one = replace(plan, out=plan.out / f"fold-{number + 1}")
         beside = one.file.with_suffix(".json")
         unfinished = one.workshop.exists() or not beside.exists()
+        if resume:
+            diary.goes_on([{"fold": number + 1, **row} for row in _rows(one)])
         if not resume or unfinished:
             run_training(
                 one,
                 fold(data, count, number, plan.recipe.seed),
                 resume=resume,
                 progress=progress.part(number / count, (number + 1) / count),
-                report=report(number) if report else None,
+                report=diary.reported(report(number) if report else None, fold=number + 1),
             )
         card = json.loads(beside.read_text(encoding="utf-8"))
         found.append(card["figures"]["test"])
@@ -91,3 +107,15 @@ def run_folds(
             }
     write_whole(plan.out / "folds.json", json.dumps(summary, indent=2).encode())
     return summary
+
+
+def _rows(one: Plan) -> list[dict[str, float]]:
+    """The epochs that an earlier run of a fold has behind it."""
+    course = read_course(one.workshop)
+    if course is not None:
+        return list(course.history)
+    try:
+        card = json.loads(one.file.with_suffix(".json").read_text(encoding="utf-8"))
+        return list(card["recipe"]["history"])
+    except (OSError, ValueError, KeyError):
+        return []

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import nn
 
 from radar_core.data import DataSet
 from radar_core.data.parts import counts, fingerprint, with_splits
-from radar_core.errors import BadData, BadModel, Cancelled, CannotWrite
+from radar_core.errors import BadData, BadModel, Cancelled
 from radar_core.models.classifier import Classifier
 from radar_core.models.store import load_model, save_model
 from radar_core.models.zoo import Architecture, architecture
 from radar_core.runtime import Progress, device, machine, versions
-from radar_core.training.checkpoint import NAME as STATE
 from radar_core.training.checkpoint import State, load_state
 from radar_core.training.fit import (
     Report,
@@ -30,49 +27,10 @@ from radar_core.training.fit import (
     read_logits,
     warm_up,
 )
-from radar_core.training.recipe import Recipe
+from radar_core.training.plan import STATE, Plan
 from radar_core.training.squares import Squares
 from radar_core.training.start import Start, find_start, started
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LOCK = "lock"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is trained, from what, and what its card will say.
-
-    Attributes:
-        arch: an architecture of the zoo.
-        out: the folder of the model, called as the folder is; or a .safetensors file.
-        recipe: how.
-        pretrained: `auto`, `none` or a file; see `radar_core.training.start`.
-        title, licence, note: for the card. half: weights are stored as float16.
-        command: the command that does the same.
-    """
-
-    arch: str
-    out: Path
-    recipe: Recipe = field(default_factory=Recipe)
-    pretrained: str = "auto"
-    title: str = ""
-    licence: str = ""
-    note: str = ""
-    half: bool = False
-    command: str = ""
-
-    @property
-    def file(self) -> Path:
-        """The weights' file."""
-        folder = self.out.suffix != ".safetensors"
-        return self.out / f"{self.out.name}.safetensors" if folder else self.out
-
-    @property
-    def workshop(self) -> Path:
-        """The folder of the state, while there is one."""
-        return self.file.with_name(f".{self.file.stem}.training")
+from radar_core.training.workshop import occupied
 
 
 def run_training(
@@ -98,13 +56,14 @@ def run_training(
         CannotWrite: the folder is in use by another training, or cannot be written.
         Cancelled: asked to stop; its text says what is stored.
     """
-    progress = progress or Progress()
     kind = architecture(plan.arch)
-    with _locked(plan.workshop):
+    with occupied(plan) as diary:
+        progress, report = diary.watched(progress), diary.reported(report)
         split, how = with_splits(data)
         _check_classes(split)
         start = find_start(plan.arch, plan.pretrained)
         state = _state(plan, split, start, resume)
+        diary.goes_on(state.history)
         training, chosen = _squares(plan, kind, split, progress.part(0, 0.05))
         try:
             model = _classifier(plan, kind, split, start, training)
@@ -175,30 +134,6 @@ def _passes(
                 ) from None
             return True
     return False
-
-
-@contextmanager
-def _locked(workshop: Path) -> Iterator[None]:
-    try:
-        workshop.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(workshop / LOCK)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise CannotWrite(
-            f"another training writes to {workshop.parent}; wait for it, or choose another folder"
-        ) from None
-    except OSError as error:
-        raise CannotWrite(
-            f"{workshop.parent} cannot be written to ({error.strerror}); choose another folder"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-        if not (workshop / STATE).exists():
-            (workshop / LOCK).unlink(missing_ok=True)
-            with suppress(OSError):  # another training has come meanwhile
-                workshop.rmdir()
 
 
 def _check_classes(data: DataSet) -> None:

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from radar_core.errors import BadData, BadImage, BadModel, Cancelled, CannotWrite
 from radar_core.models import load_model
 from radar_core.runtime import Progress
-from radar_core.training.run import LOCK, Plan, run_training
+from radar_core.training.plan import LOCK, Plan
+from radar_core.training.run import run_training
 from radar_core.types import Entry
 from tests.training.halves import ARCH, QUICK, Halves
 

@@ -1,0 +1,48 @@
+"""What a training is to do and where its files lie; light, so that pages can plan one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from radar_core.training.recipe import Recipe
+
+LOCK, STATE, COURSE = "lock", "state.safetensors", "course.json"  # of the workshop
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, from what, and what its card will say.
+
+    Attributes:
+        arch: an architecture of the zoo.
+        out: the folder of the model, called as the folder is; or a .safetensors file.
+        recipe: how.
+        pretrained: `auto`, `none` or a file; see `radar_core.training.start`.
+        title, licence, note: for the card. half: weights are stored as float16.
+        command: the command that does the same.
+        data: what that command calls the data; a training whose data has no name can only be gone
+            on with by whoever started it.
+    """
+
+    arch: str
+    out: Path
+    recipe: Recipe = field(default_factory=Recipe)
+    pretrained: str = "auto"
+    title: str = ""
+    licence: str = ""
+    note: str = ""
+    half: bool = False
+    command: str = ""
+    data: str = ""
+
+    @property
+    def file(self) -> Path:
+        """The weights' file."""
+        folder = self.out.suffix != ".safetensors"
+        return self.out / f"{self.out.name}.safetensors" if folder else self.out
+
+    @property
+    def workshop(self) -> Path:
+        """The folder of the state, while there is one."""
+        return self.file.with_name(f".{self.file.stem}.training")
