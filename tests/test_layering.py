@@ -23,6 +23,7 @@ LEVELS = (
     {"attacks", "explainers", "metrics", "localisation", "floor", "detection"},
     {"api"},
     {"case", "verdict", "wording", "pictures", "figures", "figures_noise", "figures_evaluation"}
+    | {"figures_training"}
     | {
         "sanity",
         "markup",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from radar_core.data import DataSet
+from radar_core.data.parts import counts, with_splits
+from radar_core.errors import BadData
 from radar_core.training.recipe import Recipe
 
 LOCK, STATE, COURSE = "lock", "state.safetensors", "course.json"  # of the workshop
@@ -46,3 +49,22 @@ class Plan:
     def workshop(self) -> Path:
         """The folder of the state, while there is one."""
         return self.file.with_name(f".{self.file.stem}.training")
+
+
+def split_up(data: DataSet) -> tuple[DataSet, str]:
+    """Data with the splits that a training reads, and a sentence on where they come from.
+
+    Raises:
+        BadData: a split or a class is missing.
+    """
+    split, how = with_splits(data)
+    classes = split.class_names
+    if len(classes) < 2:
+        raise BadData(f"{data.name} has {len(classes)} class; training needs two or more")
+    found = counts(split.split("train").entries)
+    if lacking := [c for c in classes if c not in found]:
+        raise BadData(
+            f"{data.name} has no training image of {', '.join(lacking)}; "
+            "add some, or leave the class out"
+        )
+    return split, how

@@ -40,7 +40,7 @@ class Recipe:
     small_epochs: int = field_range(0, 0, 500, title="Epochs on smaller images, before")
     small_side: int = field_range(128, 32, 512, title="Side of the smaller images", unit="px")
     batch: int = field_range(32, 4, 512, title="Batch size")
-    rate: float = field_range(1e-3, 1e-6, 1.0, title="Peak learning rate")
+    rate: float = field_range(1e-3, 1e-6, 1.0, step=1e-4, title="Peak learning rate")
     decay: float = field_range(5e-2, 0.0, 1.0, title="Weight decay")
     smoothing: float = field_range(
         0.05, 0.0, 0.5, title="Label smoothing", help="Szegedy et al. 2016"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from radar_core.data import DataSet
-from radar_core.data.parts import counts, fingerprint, with_splits
+from radar_core.data.parts import counts, fingerprint
 from radar_core.errors import BadData, BadModel, Cancelled
 from radar_core.models.classifier import Classifier
 from radar_core.models.store import load_model, save_model
@@ -27,7 +27,7 @@ from radar_core.training.fit import (
     read_logits,
     warm_up,
 )
-from radar_core.training.plan import STATE, Plan
+from radar_core.training.plan import STATE, Plan, split_up
 from radar_core.training.squares import Squares
 from radar_core.training.start import Start, find_start, started
 from radar_core.training.workshop import occupied
@@ -59,8 +59,7 @@ def run_training(
     kind = architecture(plan.arch)
     with occupied(plan) as diary:
         progress, report = diary.watched(progress), diary.reported(report)
-        split, how = with_splits(data)
-        _check_classes(split)
+        split, how = split_up(data)
         start = find_start(plan.arch, plan.pretrained)
         state = _state(plan, split, start, resume)
         diary.goes_on(state.history)
@@ -134,18 +133,6 @@ def _passes(
                 ) from None
             return True
     return False
-
-
-def _check_classes(data: DataSet) -> None:
-    classes = data.class_names
-    if len(classes) < 2:
-        raise BadData(f"{data.name} has {len(classes)} class; training needs two or more")
-    found = counts(data.split("train").entries)
-    if lacking := [c for c in classes if c not in found]:
-        raise BadData(
-            f"{data.name} has no training image of {', '.join(lacking)}; "
-            "add some, or leave the class out"
-        )
 
 
 def _state(plan: Plan, data: DataSet, start: Start, resume: bool) -> State:

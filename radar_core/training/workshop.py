@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,6 +43,12 @@ class Course:
     note: str = ""
     history: tuple[Row, ...] = ()
     error: str = ""
+
+
+def best_row(history: Sequence[Row]) -> Row | None:
+    """The epoch of best validation score, which is the one that is kept."""
+    judged = [row for row in history if math.isfinite(row.get("val_score", math.nan))]
+    return min(judged, key=lambda row: row["val_score"], default=None)
 
 
 def read_course(workshop: Path) -> Course | None:

@@ -144,6 +144,23 @@ def split_names(data_name: str) -> list[str]:
     return [*usual, *sorted(found - set(usual))] or ["all"]
 
 
+@lru_cache(maxsize=8)
+def training_data(data_name: str) -> str:
+    """What a training on an offered data set reads: images, classes and splits, in one line.
+
+    Raises:
+        BadData: it cannot be trained on.
+    """
+    from radar_core.training.plan import split_up
+
+    split, how = split_up(open_offered(data_name))
+    train, val, test = (len(split.split(name)) for name in ("train", "val", "test"))
+    return (
+        f"{train + val + test:,} images of {len(split.class_names)} classes: {train:,} to train "
+        f"on, {val:,} to choose the epoch by, {test:,} to test once; {how}"
+    )
+
+
 def evaluation_steps(data_name: str, split: str, model_name: str) -> Steps:
     """The evaluation of a model on a split; None until the whole of it has been read."""
 

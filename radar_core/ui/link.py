@@ -105,7 +105,7 @@ def choose_many(key: str, options: Sequence[str], what: str) -> None:
 def parameter(key: str) -> str | None:
     """What the address says about a method's parameter (`pgd.steps`, `lime.samples`), once."""
     st.session_state.setdefault(_DRAWN, set()).add(key)
-    value: str | None = st.session_state[_PARAMETERS].pop(key, None)
+    value: str | None = st.session_state.setdefault(_PARAMETERS, {}).pop(key, None)
     return value
 
 

@@ -104,6 +104,15 @@ def _widget(key: str, control: Control) -> Any:
             help=help_text,
             **KEPT,
         )
+    # Streamlit shows two decimals where no step says otherwise: 0.00 of a small learning rate.
+    small = control.kind == "float" and (control.step is None or control.step < 0.01)
     return st.number_input(
-        label, control.low, control.high, key=key, step=control.step, help=help_text, **KEPT
+        label,
+        control.low,
+        control.high,
+        key=key,
+        step=control.step,
+        format="%g" if small else None,
+        help=help_text,
+        **KEPT,
     )

@@ -10,15 +10,16 @@ import streamlit as st
 EVERY = 0.4
 
 
-def polled(body: Callable[[], bool], *, active: bool) -> None:
+def polled(body: Callable[[], bool], *, active: bool, every: float = EVERY) -> None:
     """Show a part of the page; while `active`, show it again every 0.4 s without the rest.
 
     Args:
         body: shows the part and says whether it is still active. When that is not what was
             announced, the whole page runs again, and polling starts or ends with it.
+        every: seconds between two looks, of what moves slowly.
     """
 
-    @st.fragment(run_every=EVERY if active else None)
+    @st.fragment(run_every=every if active else None)
     def part() -> None:
         if body() != active:
             st.rerun()

@@ -47,6 +47,7 @@ def test_no_page_imports_torch() -> None:
         "import sys, runpy, warnings; warnings.simplefilter('ignore')\n"
         "import radar_core.ui.controls, radar_core.ui.case_body, radar_core.ui.filmstrip\n"
         "import radar_core.ui.method_list, radar_core.ui.compute, radar_core.ui.warm\n"
+        "import radar_core.ui.train_body, radar_core.ui.train_view\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=True)
