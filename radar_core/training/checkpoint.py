@@ -25,16 +25,25 @@ class State:
         spec: what determines the training; a state of another one is refused.
         epoch: how many are done.
         history: a row an epoch.
-        best_score, best_epoch: of the epochs at full size.
+        best_rate, best_score, best_epoch: of the epochs at full size, the one of highest balanced
+            accuracy on the validation split; between equals, of the lower cross-entropy.
         tensors: by name, in groups: `module.`, `average.`, `best.`, `optimiser.`.
     """
 
     spec: dict[str, Any]
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    best_rate: float = -1.0
     best_score: float = float("inf")
     best_epoch: int = 0
     tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def improved(self, rate: float, score: float) -> bool:
+        """Whether these figures are the best so far; they are then kept as such."""
+        better = (rate, -score) > (self.best_rate, -self.best_score)
+        if better:
+            self.best_rate, self.best_score = rate, score
+        return better
 
     def group(self, name: str) -> dict[str, Tensor]:
         """The tensors of a group, by their names within it."""
@@ -58,6 +67,7 @@ class State:
             "spec": self.spec,
             "epoch": self.epoch,
             "history": self.history,
+            "best_rate": self.best_rate,
             "best_score": self.best_score,
             "best_epoch": self.best_epoch,
         }

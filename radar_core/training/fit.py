@@ -289,12 +289,13 @@ class _Course:
             self.averaged.eval()
             logits = read_logits(self.model, self.val)
             found = score(logits, self.val.labels, self.balanced)
-            if found < self.state.best_score:
-                self.state.best_score, self.state.best_epoch = found, epoch + 1
+            rates = _rates(logits.argmax(1), self.val.labels)
+            if self.state.improved(rates["val_balanced_accuracy"], found):
+                self.state.best_epoch = epoch + 1
                 self.state.put("best", self.averaged.state_dict())
         finally:
             self.model.module = trained
-        return {"val_score": found, **_rates(logits.argmax(1), self.val.labels)}
+        return {"val_score": found, **rates}
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Augmented batches of an epoch; the next one is made while the network works."""

@@ -9,7 +9,7 @@ from radar_core.params import field_choice, field_flag, field_range
 AUGMENTS = {
     "none": "none",
     "upright": "mirrored, tilted a little, zoomed, shifted, colours varied",
-    "any way up": "the same, turned by any angle: dermoscopy, histology",
+    "any way up": "turned by any angle too: dermoscopy, histology",
 }
 BALANCES = {
     "none": "as they come",
@@ -25,8 +25,9 @@ class Recipe:
     Warm-up: the last layer is fitted to cached features of the untouched backbone (logistic
     regression). Fine-tuning: AdamW, the rate rising over a tenth of the steps and falling along a
     cosine (Loshchilov & Hutter 2017), first on smaller images if asked for (progressive resizing).
-    Of the epochs at full size the one of best validation score is kept; training stops where it has
-    not improved for `patience` of them. Its logits are divided by one temperature fitted on the
+    Of the epochs at full size the one of highest balanced accuracy on the validation split is kept,
+    between equals that of the lower cross-entropy; training stops where neither has improved for
+    `patience` of them. The kept model's logits are divided by one temperature fitted on the
     validation split (Guo et al. 2017), folded into the last layer.
     """
 

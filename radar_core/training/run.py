@@ -111,7 +111,7 @@ def _passes(
         if recipe.warm_up and start.weights is not None and not state.epoch:
             row = warm_up(model, training, chosen, balanced, progress.part(0, 0.1))
             state.history.append({"epoch": 0.0, **row})
-            state.best_score = row["val_score"]
+            state.improved(row["val_balanced_accuracy"], row["val_score"])
             state.put("best", model.module.state_dict())
             if report:
                 report(state.history[-1])

@@ -46,9 +46,11 @@ class Course:
 
 
 def best_row(history: Sequence[Row]) -> Row | None:
-    """The epoch of best validation score, which is the one that is kept."""
+    """The epoch that is kept: of highest balanced accuracy, between equals of lower score."""
     judged = [row for row in history if math.isfinite(row.get("val_score", math.nan))]
-    return min(judged, key=lambda row: row["val_score"], default=None)
+    return max(
+        judged, key=lambda row: (row["val_balanced_accuracy"], -row["val_score"]), default=None
+    )
 
 
 def read_course(workshop: Path) -> Course | None:

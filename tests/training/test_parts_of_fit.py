@@ -167,12 +167,12 @@ def test_no_network_is_a_sentence(monkeypatch):
 
 
 def test_a_state_comes_back_as_it_was_written(tmp_path):
-    state = State({"a": [1]}, 3, [{"epoch": 1.0}], 0.5, 2)
+    state = State({"a": [1]}, 3, [{"epoch": 1.0}], 0.8, 0.5, 2)
     state.put("module", {"w": torch.arange(6.0).reshape(2, 3).T, "n": torch.tensor(4)})
     state.save(tmp_path)
     found = load_state(tmp_path)
     assert (found.spec, found.epoch, found.history) == ({"a": [1]}, 3, [{"epoch": 1.0}])
-    assert (found.best_score, found.best_epoch) == (0.5, 2)
+    assert (found.best_rate, found.best_score, found.best_epoch) == (0.8, 0.5, 2)
     assert torch.equal(found.group("module")["w"], torch.arange(6.0).reshape(2, 3).T)
     assert load_state(tmp_path / "nowhere") is None
 
@@ -189,3 +189,12 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
         write_whole(file, b"new")
     assert file.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_the_best_reads_most_classes_right_and_between_equals_more_surely():
+    state = State({})
+    assert state.improved(0.5, 1.0)
+    assert not state.improved(0.5, 1.0)
+    assert state.improved(0.5, 0.9)
+    assert not state.improved(0.4, 0.1)
+    assert state.improved(0.6, 3.0)

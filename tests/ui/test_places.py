@@ -10,7 +10,14 @@ from radar_core.ui.places import places
 
 def test_ours_in_their_order():
     found = places(ROOT / "pages")
-    assert [place.title for place in found] == ["Home", "Case", "Train", "Evaluate", "Checks", "Methods"]
+    assert [place.title for place in found] == [
+        "Home",
+        "Case",
+        "Train",
+        "Evaluate",
+        "Checks",
+        "Methods",
+    ]
     assert {place.path for place in found} == set((ROOT / "pages").glob("*.py"))
 
 
