@@ -31,7 +31,7 @@ def rates_over_epochs(
 ) -> Figure:
     """Accuracy and balanced accuracy on the validation split."""
     figure = _over_epochs(history, RATES, "Share of the validation split", colours, chosen)
-    figure.update_yaxes(tickformat=".0%")
+    figure.update_yaxes(range=(-0.03, 1.03), tickformat=".0%", dtick=0.25)
     return figure
 
 

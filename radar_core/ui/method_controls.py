@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import streamlit as st
@@ -16,13 +17,16 @@ from radar_core.ui.text import plain, quiet
 KEPT: dict[str, Any] = {"persist_state": "session"}  # controls outlive a visit to another page
 
 
-def parameter_controls(id: str, method: Any) -> dict[str, Any]:
+def parameter_controls(id: str, method: Any, columns: int = 1) -> dict[str, Any]:
     """A method's parameters; gives those not at their default, as `lime.samples` → value.
 
     An attack and an explainer never share an id, so that the names are theirs alone.
     """
     values = {}
-    for name, control in controls(method).items():
+    row: Sequence[Any] = ()
+    for number, (name, control) in enumerate(controls(method).items()):
+        if columns > 1 and number % columns == 0:
+            row = st.columns(columns, vertical_alignment="bottom")
         key = f"{id}.{name}"
         given = link.parameter(key)
         if given is not None:
@@ -31,7 +35,8 @@ def parameter_controls(id: str, method: Any) -> dict[str, Any]:
             except RadarError as error:
                 link.say(f"{error}; this shows the default")
         st.session_state.setdefault(key, control.default)
-        value = _widget(key, control)
+        with row[number % columns] if row else nullcontext():
+            value = _widget(key, control)
         if value != control.default and value is not None:
             values[key] = value
     return values

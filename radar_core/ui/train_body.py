@@ -37,19 +37,21 @@ FOLDS = (0, *range(2, 11))
 
 def train() -> None:
     """The whole page under its title."""
+    listed = trainings(settings().trained_path)
+    one = _looked_at(listed)
+    if one is not None:
+        name, running = one.name, one.condition == "running"
+        polled(lambda: _look(name), active=running, every=EVERY)
+        st.divider()
+        st.subheader("Another training", anchor=False)
     asked = _asked()
     if asked is not None:
         plan, folds = asked
         if st.button("**Start training**", icon=":material/play_arrow:", key="train.go"):
             _begin(plan, folds)
         quiet("The command that does the same:")
-        st.code(command(plan, folds), language="bash", wrap_lines=True)
-    listed = trainings(settings().trained_path)
-    one = _looked_at(listed)
-    if one is not None:
-        st.divider()
-        name, running = one.name, one.condition == "running"
-        polled(lambda: _look(name), active=running, every=EVERY)
+        # Without a language: the colours of options would be too faint on this ground.
+        st.code(command(plan, folds), language=None, wrap_lines=True)
     _unfinished([other for other in listed if one is None or other.name != one.name])
     quiet("Research software, not a medical device.")
 
@@ -105,9 +107,8 @@ def _asked() -> tuple[Plan, int] | None:
 
 
 def _recipe() -> Recipe:
-    """Every setting of the recipe, in three columns."""
-    with st.container(key="train.recipe"):
-        values: dict[str, Any] = parameter_controls("recipe", Recipe)
+    """Every setting of the recipe."""
+    values: dict[str, Any] = parameter_controls("recipe", Recipe, columns=3)
     recipe: Recipe = build(Recipe, {k.removeprefix("recipe."): v for k, v in values.items()})
     return recipe
 
@@ -125,6 +126,7 @@ def _begin(plan: Plan, folds: int) -> None:
         _say(error)
     else:
         st.query_params[SHOWN] = plan.out.name
+        st.rerun()  # it comes first on the page
 
 
 def _looked_at(listed: list[Training]) -> Training | None:

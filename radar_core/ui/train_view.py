@@ -33,7 +33,8 @@ def show(one: Training) -> None:
         st.info(plain(sentence(_without_option(one.error))), icon=":material/pause:")
     elif one.condition == "done":
         _done(one)
-    _curves(_history(one))
+    history = _history(one)
+    _curves(history, _chosen(one, history))
 
 
 def _running(one: Training) -> None:
@@ -141,13 +142,21 @@ def _history(one: Training) -> list[Row]:
     return list(recipe.get("history", ()))
 
 
-def _curves(history: Sequence[Row]) -> None:
+def _chosen(one: Training, history: Sequence[Row]) -> float | None:
+    """The epoch that is kept: what the card says, before there is one the best so far."""
+    if one.condition == "done" and one.card is not None:
+        found = one.card.get("recipe", {}).get("chosen_epoch")
+        return float(found) if isinstance(found, int | float) else None
+    best = best_row(history)
+    return best["epoch"] if best else None
+
+
+def _curves(history: Sequence[Row], chosen: float | None) -> None:
     from radar_core import figures_training as figures
 
     if not history:
         return
-    best, colours = best_row(history), palette()
-    chosen = best["epoch"] if best else None
+    colours = palette()
     kept = f" Epoch {chosen:.0f} is kept." if chosen is not None else ""
     if fold := history[-1].get("fold"):
         quiet(f"Fold {fold:.0f}:")

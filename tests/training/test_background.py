@@ -110,7 +110,9 @@ def test_stopped_it_keeps_the_best_and_goes_on(tmp_path: Path, images: Path) -> 
     for old, new in zip(before, one.course.history, strict=False):
         assert old["loss"] == new["loss"]
     assert [row["epoch"] for row in one.course.history] == [*range(1, len(one.course.history) + 1)]
+    child = background._STARTED.pop(plan.workshop)  # as after a restart of the server
     stop(one)
+    child.wait(PATIENCE)
     one = until(folder, "toy", ended)
     assert one.log.read_text().count("$ python -m radar_core train") == 2
     remove(one)
