@@ -66,7 +66,8 @@ def test_explainer_of_the_first_does_not_depend_on_the_second(name: str):
     target = model.read(images)[0].label
     pair = explain(model, images, name, target=target)
     alone = explain(model, images[0], name, target=target)
-    assert torch.allclose(pair[0], alone[0], rtol=1e-5, atol=1e-7)
+    rounding = 1e-6 * float(alone.maps.abs().max())  # of sums that cancel, on some processors
+    assert torch.allclose(pair[0], alone[0], rtol=1e-5, atol=rounding)
 
 
 @each_explainer
