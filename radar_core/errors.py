@@ -30,6 +30,10 @@ class BadData(RadarError, ValueError):
     """A data set that cannot be used: no such folder, no images, no classes."""
 
 
+class NotFetched(RadarError, OSError):
+    """A file could not be brought from the network: no connection, not there, cut, damaged."""
+
+
 class NoSuchCase(RadarError, LookupError):
     """The data set holds no case of that id or index."""
 

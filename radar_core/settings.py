@@ -25,6 +25,7 @@ class Settings:
         memory_mb: working memory that a batch of one model's passes may take, in MiB.
         cache_mb: results kept for visitors, in MiB, over all caches of finished cases.
         data: folders or CSV files offered beside the phantom, separated by `os.pathsep`.
+        fetched: the folder for data sets that `python -m radar_core fetch` brings; `data/` here.
         models: folders with further models (`NAME.safetensors` and `NAME.json`), likewise.
         upload_mb: the largest image file accepted, in MiB.
         megapixels: the largest image accepted, judged before a pixel is decoded.
@@ -36,6 +37,7 @@ class Settings:
     memory_mb: int = 800
     cache_mb: int = 256
     data: str = ""
+    fetched: str = ""
     models: str = ""
     upload_mb: int = 20
     megapixels: int = 24
@@ -44,6 +46,11 @@ class Settings:
     def data_paths(self) -> tuple[Path, ...]:
         """The folders and files of `data`, as paths."""
         return _paths(self.data)
+
+    @property
+    def fetched_path(self) -> Path:
+        """Where fetched data sets lie, a folder each."""
+        return _paths(self.fetched)[0] if self.fetched.strip() else ROOT / "data"
 
     @property
     def model_paths(self) -> tuple[Path, ...]:

@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # What a machine has must not change what a test sees; tests marked `cuda` name their device.
 os.environ.setdefault("RADAR_DEVICE", "cpu")
+os.environ.setdefault("RADAR_FETCHED", "/nowhere/fetched")
 
 from jaxtyping import install_import_hook
 

@@ -13,6 +13,7 @@ from radar_core.cli import (
     curve,
     dashboard,
     evaluate,
+    fetch,
     fit,
     floor,
     listing,
@@ -21,7 +22,10 @@ from radar_core.cli import (
 )
 from radar_core.errors import RadarError
 
-COMMANDS = (case, curve, floor, consistency, fit, evaluate, sanity, listing, train, dashboard)
+COMMANDS = (
+    *(case, curve, floor, consistency, fit, evaluate, sanity, listing, train),
+    *(fetch, dashboard),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,8 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-from radar_core.data.base import Problem
+from radar_core.data.arrays import is_arrays, open_arrays
+from radar_core.data.base import DataSet, Problem
 from radar_core.data.files import FileData, Files, scan, stem
 from radar_core.data.folders import read_class_folders
 from radar_core.data.images import shown
@@ -20,25 +21,30 @@ _kept: OrderedDict[tuple[str, Path, int], FileData] = OrderedDict()
 _lock = threading.Lock()
 
 
-def open_path(name: str) -> FileData:
+def open_path(name: str, path: Path | None = None) -> DataSet:
     """The data set in a folder or CSV file, all splits together.
 
-    A CSV file is read as such. In a folder, its CSV files are tried first (`tables.richest` says
-    which is used where there are several), then a folder per class. The index is kept and used
-    again until the CSV file or one of the folders changes.
+    A CSV file is read as such, a folder of arrays as `arrays` says. In any other folder, its CSV
+    files are tried first (`tables.richest` says which is used where there are several), then a
+    folder per class. The index is kept and used again until the CSV file or one of the folders
+    changes.
+
+    Args:
+        name: what the data set is called.
+        path: where it lies, if its name is not the path.
 
     Raises:
         BadData: nothing there, no layout that is known, or fewer than two classes.
     """
-    path = Path(name).expanduser()
+    path = Path(name).expanduser() if path is None else path
     try:
         path = path.resolve(strict=True)
         is_table = path.is_file()
         key = (name, path, path.stat().st_mtime_ns)
     except (OSError, ValueError, RuntimeError):  # ValueError: a null character in the name
-        raise BadData(
-            f"there is no folder or CSV file {shown(name)!r}; check the path, or use phantom"
-        ) from None
+        raise BadData(f"there is no folder or CSV file {shown(name)!r}; {_instead(name)}") from None
+    if not is_table and is_arrays(path):
+        return open_arrays(name, path)
     if is_table and path.suffix.lower() != ".csv":
         raise BadData(f"{shown(path.name)} is neither a folder nor a CSV file; name one of those")
     with _lock:
@@ -52,6 +58,17 @@ def open_path(name: str) -> FileData:
         while len(_kept) > KEEP:
             _kept.popitem(last=False)
     return data
+
+
+def _instead(name: str) -> str:
+    """What to do where a name is no path: a set that can be fetched is called by its name."""
+    from radar_core.data.fetching.offers import offers
+
+    for offer in offers():
+        if name in (offer.name, offer.id):
+            size = f" --size {offer.side}" if offer.side else ""
+            return f"fetch it first: python -m radar_core fetch {offer.id}{size}"
+    return "check the path, or use phantom"
 
 
 def _read_table(name: str, path: Path) -> FileData:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from radar_core.data.fetching.fetched import find_fetched
 from radar_core.errors import BadParameter, CannotWrite, RadarError
 from radar_core.params import build, controls
 from radar_core.settings import ROOT
@@ -82,7 +83,8 @@ def planned(folder: Path, name: str, data: str, arch: str, **more: Any) -> Plan:
     Raises:
         BadParameter: no name for a model.
     """
-    place = data if data == "phantom" else str(Path(data).expanduser().resolve())
+    called = data == "phantom" or find_fetched(data) is not None
+    place = data if called else str(Path(data).expanduser().resolve())
     return Plan(arch, folder.resolve() / checked_name(name), data=place, **more)
 
 

@@ -40,7 +40,10 @@ class Upload:
 
 def data_names() -> list[str]:
     """The data sets that this installation offers; a link cannot name any other."""
-    return ["phantom", *(str(path) for path in settings().data_paths)]
+    from radar_core.data.fetching.fetched import fetched
+
+    named = (str(path) for path in settings().data_paths)
+    return ["phantom", *named, *(found.name for found in fetched())]
 
 
 @lru_cache(maxsize=8)
@@ -60,7 +63,7 @@ def open_offered(name: str) -> DataSet:
     if name not in data_names():
         raise BadParameter(
             f"this installation does not offer the data {name!r}; "
-            "start it with RADAR_DATA=/path/to/data make run"
+            "start it with RADAR_DATA=/path/to/data make run, or fetch it"
         )
     return _open(name)
 
