@@ -61,7 +61,7 @@ def test_strata_settle_faster_than_independent_draws():
         with model.held():
             gradient = torch.autograd.grad(model(points)[:, 1].sum(), points)[0]
         independent.append((gradient * (images - chosen)).mean(0).sum(0))
-    assert spread(ours) < 0.8 * spread(torch.stack(independent))
+    assert spread(ours) < 0.4 * spread(torch.stack(independent))
 
 
 def test_background_makes_the_difference():
