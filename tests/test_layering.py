@@ -30,6 +30,7 @@ LEVELS = (
         "consistency",
         "evaluation",
         "training",
+        "adoption",
         "experiments",
         "reports",
         "launch",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from radar_core.cli import (
+    adopt,
     case,
     consistency,
     curve,
@@ -24,7 +25,7 @@ from radar_core.errors import RadarError
 
 COMMANDS = (
     *(case, curve, floor, consistency, fit, evaluate, sanity, listing, train),
-    *(fetch, dashboard),
+    *(adopt, fetch, dashboard),
 )
 
 

@@ -32,7 +32,8 @@ class Classifier(nn.Module):
         class_names: one a class, in the order of the logits.
         mean, std: of the training data, per channel, in [0, 1] pixels.
         cam_layer: dotted name of the last convolutional block, for Grad-CAM. Without one, the last
-            convolution of the module; a module that has none can still be explained otherwise.
+            convolution of the module; "" for a module that has none to look at, which can still be
+            explained otherwise.
         input_size: side of the square input in pixels.
         name: shown on pages and in results.
         card: what is known about the weights (see `radar_core.models.store`).
@@ -65,6 +66,8 @@ class Classifier(nn.Module):
             raise BadModel(f"mean and std are three numbers, std positive; got {mean} and {std}")
         if cam_layer is None:
             cam_layer = _last_convolution(module)
+        elif not cam_layer:
+            cam_layer = None
         elif cam_layer not in dict(module.named_modules()):
             raise BadModel(
                 f"the model has no layer {cam_layer!r} for Grad-CAM; {_convolutional(module)}"

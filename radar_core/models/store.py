@@ -1,4 +1,4 @@
-"""Models on disk: safetensors with a JSON card beside. Nothing here unpickles."""
+"""Models on disk: safetensors, or a program, with a JSON card beside. Nothing here unpickles."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radar_core.errors import BadModel, MissingWeights
-from radar_core.models.zoo import architecture, build
+from radar_core.models.zoo import ARCHITECTURES
 from radar_core.settings import settings
-from radar_core.writing import write_whole
+from radar_core.writing import write_all
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from radar_core.models.classifier import Classifier
 
 FORMAT = 1
 REQUIRED = ("format", "name", "title", "architecture", "outputs", "class_names", "input_size")
-CONVERT = (
-    "convert it once, where you trust it: load it with torch and call "
-    "radar_core.models.save_model(Classifier(module, …), 'NAME.safetensors', card)"
-)
+SUFFIXES = {".safetensors": "weights", ".pt2": "export", ".torchscript": "torchscript"}
+CONVERT = "take it into the list of models once: python -m radar_core adopt FILE"
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,19 @@ def list_models() -> list[ModelInfo]:
     for folder in settings().model_paths:
         cards = [*folder.glob("*.json"), *folder.glob("*/*.json")] if folder.is_dir() else []
         for path in sorted(cards):
-            if path.with_suffix(".safetensors").is_file() and path.stem not in found:
+            if _weights_beside(path) and path.stem not in found:
                 try:
                     card = _read_card(path)
                 except BadModel:
                     continue  # loading it by name says what is wrong with it
                 found[path.stem] = ModelInfo(path.stem, card["title"], path, card)
     return sorted(found.values(), key=lambda info: info.name != "phantom")
+
+
+def _weights_beside(card: Path) -> Path | None:
+    """The file that a card describes."""
+    files = (card.with_name(card.stem + suffix) for suffix in SUFFIXES)
+    return next((file for file in files if file.is_file()), None)
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -81,10 +85,10 @@ def _locate(wanted: str) -> Path:
     path = Path(wanted).expanduser()
     if path.suffix or len(path.parts) > 1:
         if path.is_dir():
-            inside = sorted(path.glob("*.safetensors"))
+            inside = sorted(file for suffix in SUFFIXES for file in path.glob(f"*{suffix}"))
             if len(inside) != 1:
                 raise MissingWeights(
-                    f"{path} holds {len(inside)} .safetensors files; name one of them"
+                    f"{path} holds {len(inside)} files of models; name one of them"
                 )
             return inside[0]
         if not path.is_file():
@@ -92,11 +96,11 @@ def _locate(wanted: str) -> Path:
         return path
     listed = list_models()
     for folder in settings().model_paths:
-        if (folder / f"{wanted}.safetensors").is_file():  # listed or not: its fault will be said
-            return folder / f"{wanted}.safetensors"
+        if file := _weights_beside(folder / f"{wanted}.json"):  # listed or not: its fault is said
+            return file
     for info in listed:
-        if info.name == wanted:
-            return info.path.with_suffix(".safetensors")
+        if info.name == wanted and (file := _weights_beside(info.path)):
+            return file
     known = ", ".join(info.name for info in listed) or "none"
     raise MissingWeights(
         f"no model is called {wanted!r} (known: {known}); give a .safetensors file, "
@@ -105,6 +109,8 @@ def _locate(wanted: str) -> Path:
 
 
 def _refuse_pickle(path: Path) -> None:
+    if path.suffix in (".pt2", ".torchscript"):
+        return  # read by `programs`, which opens no pickle either
     with path.open("rb") as file:
         head = file.read(4)
     if head[:2] == b"PK" or head[:1] == b"\x80" or path.suffix in (".pt", ".pth", ".ckpt", ".pkl"):
@@ -144,8 +150,6 @@ def load_model(name_or_path: str | Path) -> Classifier:
 
 def _load(path: Path) -> Classifier:
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load
 
     from radar_core.epsilon import IMAGENET_MEAN, IMAGENET_STD
     from radar_core.models.classifier import Classifier
@@ -160,26 +164,62 @@ def _load(path: Path) -> Classifier:
     digest = hashlib.sha256(raw).hexdigest()
     if card.get("sha256") not in (None, digest):
         raise BadModel(f"{path.name} is not the file its card describes (another sha256)")
-    try:
-        weights = load(raw)
-    except SafetensorError as error:
-        raise BadModel(f"{path.name} is not a readable safetensors file ({error})") from None
-    module = build(card["architecture"], int(card["outputs"]))
-    _check_fit(path.name, card["architecture"], module.state_dict(), weights)
-    full = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-    module.load_state_dict(full, assign=True)
+    _check_card(beside, card)
+    if SUFFIXES.get(path.suffix, "weights") == "weights":
+        module, usual_layer = _module(path, raw, card), _usual_layer(str(card["architecture"]))
+    else:
+        from radar_core.models.programs import open_program
+
+        module, usual_layer = open_program(path, SUFFIXES[path.suffix])[0], ""
     module.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Classifier(
         module,
         card["class_names"],
         mean=card.get("mean", IMAGENET_MEAN),
         std=card.get("std", IMAGENET_STD),
-        cam_layer=card.get("cam_layer", architecture(card["architecture"]).cam_layer),
+        cam_layer=card.get("cam_layer", usual_layer),
         input_size=int(card["input_size"]),
         name=card["name"],
         card={**card, "sha256": digest},
         background=_background(card),
     )
+
+
+def _usual_layer(arch: str) -> str | None:
+    """The layer that Grad-CAM looks at in the zoo's architectures; None: to be guessed."""
+    return ARCHITECTURES[arch].cam_layer if arch in ARCHITECTURES else None
+
+
+def _check_card(path: Path, card: Mapping[str, Any]) -> None:
+    """Refuse a card that contradicts itself, before anything is built."""
+    names, outputs = card["class_names"], card["outputs"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadModel(f"the model card {path} has class_names {names!r}; it is a list of texts")
+    if outputs != len(names) and (outputs, len(names)) != (1, 2):
+        raise BadModel(
+            f"the model card {path} has {len(names)} class_names for {outputs!r} outputs; it has "
+            "one an output, and two for one output"
+        )
+
+
+def _module(path: Path, raw: bytes, card: Mapping[str, Any]) -> nn.Module:
+    """The network of a card with the weights in a file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from radar_core.models.foreign import Head, network
+
+    try:
+        weights = load(raw)
+    except SafetensorError as error:
+        raise BadModel(f"{path.name} is not a readable safetensors file ({error})") from None
+    arch = str(card["architecture"])
+    head = Head.read(card["head"]) if card.get("head") else None
+    module = network(arch, int(card["outputs"]), head)
+    _check_fit(path.name, arch, module.state_dict(), weights)
+    full = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+    module.load_state_dict(full, assign=True)
+    return module
 
 
 def _background(card: Mapping[str, Any]) -> Callable[[Classifier], Tensor] | None:
@@ -215,10 +255,11 @@ def save_model(model: Classifier, path: str | Path, card: Mapping[str, Any]) -> 
     """Write weights as safetensors and the card beside; returns the weights' path.
 
     Args:
-        model: its module must be one of the zoo's architectures, named in `card["architecture"]`.
+        model: its module must be of the architecture named in `card["architecture"]`: one of the
+            zoo, `torchvision:NAME` or `timm:NAME`.
         path: ends in `.safetensors`.
         card: `architecture`, and what is known: `title`, `trained_on`, `recipe`, `figures`,
-            `licence`, `precision` (`float16` halves the file).
+            `licence`, `head` (`models.foreign.Head`), `precision` (`float16` halves the file).
 
     Raises:
         BadModel: the architecture is not named or does not fit the module.
@@ -227,35 +268,52 @@ def save_model(model: Classifier, path: str | Path, card: Mapping[str, Any]) -> 
     import torch
     from safetensors.torch import save
 
+    from radar_core.models.foreign import Head, network
+
     target = Path(path)
     arch = str(card.get("architecture", ""))
+    head = Head.read(card["head"]) if card.get("head") else None
     state = model.module.state_dict()
-    outputs = _outputs(state, len(model.class_names))
-    _check_fit(target.name, arch, build(arch, outputs).state_dict(), state)
+    outputs = card.get("outputs") or _outputs(state, len(model.class_names))
+    _check_fit(target.name, arch, network(arch, outputs, head).state_dict(), state)
     half = card.get("precision") == "float16"
 
     def kept(value: Tensor) -> Tensor:
         value = value.detach().cpu().contiguous()
         return value.to(torch.float16) if half and value.is_floating_point() else value
 
-    raw = save({key: kept(value) for key, value in state.items()})
+    return write_model(
+        model, target, {**card, "outputs": outputs}, save({k: kept(v) for k, v in state.items()})
+    )
+
+
+def write_model(model: Classifier, target: Path, card: Mapping[str, Any], raw: bytes) -> Path:
+    """Write the file of a model as it is, and its card beside; both or neither.
+
+    Args:
+        model: what the file holds; class names, normalisation and layer are taken from it.
+        target: its suffix is one of `SUFFIXES`.
+        card: with `outputs`.
+        raw: the file.
+
+    Raises:
+        CannotWrite: the folder cannot be written; what was there is untouched.
+    """
     full = {
         "format": FORMAT,
         "name": target.stem,
         "title": target.stem,
         **card,
-        "outputs": outputs,
         "class_names": list(model.class_names),
         "input_size": model.input_size,
         "mean": [round(float(m), 6) for m in model.mean.flatten()],
         "std": [round(float(s), 6) for s in model.std.flatten()],
-        "cam_layer": model.cam_layer_name,
+        "cam_layer": model.cam_layer_name or "",
         "parameters": sum(math.prod(v.shape) for v in model.module.parameters()),
         "sha256": hashlib.sha256(raw).hexdigest(),
     }
     text = json.dumps(full, indent=2, ensure_ascii=False) + "\n"
-    write_whole(target, raw)
-    write_whole(target.with_suffix(".json"), text.encode())
+    write_all({target: raw, target.with_suffix(".json"): text.encode()})
     return target
 
 
