@@ -30,8 +30,8 @@ for said in link.said():
     st.warning(plain(sentence(said)), icon=":material/link_off:")
 if st.session_state["data"] == UPLOAD and wanted.upload is None:
     st.info(
-        "Choose an image in the sidebar: PNG, JPEG, TIFF, BMP or WebP. It stays in memory, is "
-        "never written to disk, and is not part of a link.",
+        "Choose an image in the sidebar: PNG, JPEG, TIFF, BMP, WebP or DICOM. It stays in memory, "
+        "is never written to disk, and is not part of a link.",
         icon=":material/upload_file:",
     )
 body(wanted)

@@ -42,7 +42,9 @@ def case_options(command: argparse.ArgumentParser) -> None:
     """All that makes a `CaseSpec`."""
     data_options(command)
     attack_options(command)
-    command.add_argument("--image", default="0", help="an id, an index or an image file")
+    command.add_argument(
+        "--image", default="0", help="an id, an index, a file, or FILE#FRAME of DICOM"
+    )
     command.add_argument(
         "--eps", default=None, help="4/255, 0.0157, normalised:0.01, or own: its own distance"
     )
@@ -102,12 +104,21 @@ def asked(arguments: argparse.Namespace) -> Asked:
         writable(arguments.out)
     pattern = load_pattern(arguments.pattern) if arguments.pattern else None
     model = load_model(arguments.model)
-    file = Path(arguments.image).expanduser()
+    file, frame = _file_and_frame(arguments.image)
     if file.is_file():
-        case = make_case(file.name, read_image(file), source=str(file))
+        name = file.name if frame is None else f"{file.name}#{frame}"
+        case = make_case(name, read_image(file, frame=frame), source=str(file))
         return Asked(spec, None, model, case, pattern)
     data = open_data(arguments.data, split=arguments.split)
     return Asked(spec, data, model, data.case(data.find(arguments.image)), pattern)
+
+
+def _file_and_frame(image: str) -> tuple[Path, int | None]:
+    """An image file, and the frame of it that is asked for: `scan.dcm#7`."""
+    path, mark, number = image.rpartition("#")
+    if mark and number.isdecimal() and not Path(image).expanduser().is_file():
+        return Path(path).expanduser(), int(number)
+    return Path(image).expanduser(), None
 
 
 def watched() -> Progress:

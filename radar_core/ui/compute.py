@@ -26,16 +26,23 @@ READ_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Upload:
-    """An image a visitor gave: its bytes as they came, never written to disk."""
+    """An image a visitor gave: its bytes as they came, never written to disk.
+
+    Attributes:
+        sha256: of the bytes and the frame.
+        frame: the one that was chosen of a DICOM file with several, from 1.
+    """
 
     name: str
     data: bytes
     sha256: str
+    frame: int | None = None
 
     @classmethod
-    def of(cls, name: str, data: bytes) -> Upload:
-        """With the hash of the bytes."""
-        return cls(name, data, hashlib.sha256(data).hexdigest())
+    def of(cls, name: str, data: bytes, frame: int | None = None) -> Upload:
+        """With its hash."""
+        mark = f"#{frame}".encode() if frame else b""
+        return cls(name, data, hashlib.sha256(data + mark).hexdigest(), frame)
 
 
 def data_names() -> list[str]:
@@ -185,7 +192,8 @@ def _image(spec: CaseSpec, upload: Upload | None) -> tuple[DataSet | None, Case 
 
     if upload is None:
         return open_offered(spec.data), None
-    return None, make_case(upload.name, decode(upload.data, upload.name), source="upload")
+    pixels = decode(upload.data, upload.name, frame=upload.frame)
+    return None, make_case(upload.name, pixels, source="upload")
 
 
 @dataclass(eq=False)

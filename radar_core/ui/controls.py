@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 UPLOAD = "upload"
 ANY = "any other class"
-KINDS = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"]
+KINDS = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp", "dcm", "dicom"]
 
 
 @dataclass
@@ -107,17 +107,33 @@ def _upload() -> Upload | None:
         type=KINDS,
         key="file",
         max_upload_size=settings().upload_mb,
-        help="PNG, JPEG, TIFF, BMP or WebP. It stays in memory, is never written to disk, and is "
-        "not part of a link.",
+        help="PNG, JPEG, TIFF, BMP, WebP or DICOM. It stays in memory, is never written to disk, "
+        "and is not part of a link. Of DICOM, nothing but the pixels is read.",
     )
     if file is not None:
         st.session_state["uploaded"] = Upload.of(file.name, file.getvalue())
     upload = cast(Upload | None, st.session_state.get("uploaded"))
     if upload is not None:
+        upload = _with_frame(upload)
         st.session_state["image"] = upload.sha256
         if file is None:
             st.caption(f"Still here: {upload.name}")
     return upload
+
+
+def _with_frame(upload: Upload) -> Upload:
+    """Of a file with several frames, the one that is chosen; at first the middle one."""
+    from radar_core.data.images import frames
+
+    try:
+        count = frames(upload.data, upload.name)
+    except RadarError:  # it is told where the pixels are read
+        return upload
+    if count == 1:
+        return upload
+    key = f"frame.{upload.sha256[:16]}"
+    frame = st.slider("Frame", 1, count, (count + 1) // 2, key=key, **KEPT)
+    return Upload.of(upload.name, upload.data, int(frame))
 
 
 def method(wanted: Wanted) -> None:

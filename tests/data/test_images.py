@@ -235,7 +235,7 @@ def test_reduced_reading_for_thumbnails():
 
 def test_refuses_nothing_and_non_images():
     assert "0 bytes" in refusal(b"")
-    assert "not a PNG, JPEG, TIFF, BMP or WebP" in refusal(b"hello, I am a text file")
+    assert "not a PNG, JPEG, TIFF, BMP, WebP or DICOM" in refusal(b"hello, I am a text file")
     assert "not a PNG" in refusal(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "x.svg")
     assert "not a PNG" in refusal(b"%PDF-1.4 ...")
     assert "not a PNG" in refusal(b"\0" * 5000)

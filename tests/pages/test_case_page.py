@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
 from radar_core.ui import link
+from tests.data.dicoms import SECRETS, dicom
 from tests.pages.conftest import address, finished, followed, until
 
 Open = Callable[..., AppTest]
@@ -188,6 +190,19 @@ def test_an_upload_is_read_and_stays_out_of_the_link(app: Open) -> None:
     assert any(r"lesion\_1" in s.value for s in at.subheader)
     other = app("case", **address(at))
     assert "choose the file again" in other.error[0].value
+
+
+def test_of_an_uploaded_stack_a_frame_is_chosen_and_the_patient_is_not_shown(app: Open) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (5, 64, 64), np.uint8)
+    at = app("case", **QUICK, data="upload")
+    at.file_uploader(key="file").upload("scan.dcm", dicom(values, frames=5), "application/dicom")
+    at = finished(at.run())
+    (frame,) = [slider for slider in at.slider if slider.label == "Frame"]
+    assert (frame.min, frame.value, frame.max) == (1, 3, 5)
+    before = at.session_state["image"]
+    at = finished(frame.set_value(5).run())
+    assert at.session_state["image"] != before and not at.error
+    assert not any(secret in str(element.value) for element in at.markdown for secret in SECRETS)
 
 
 @pytest.mark.parametrize(
