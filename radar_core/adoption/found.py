@@ -274,7 +274,7 @@ def _program(path: Path, kind: Kind, architecture: str | None, side: int | None)
         input_size=trial,
         mean=known.mean,
         std=known.std,
-        cam_layer=last_map(module, noise(1, trial)),
+        cam_layer=last_map(module, noise(2, trial)),
         class_names=(),
         sources={
             "architecture": "within",
