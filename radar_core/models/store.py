@@ -119,7 +119,7 @@ def _refuse_pickle(path: Path) -> None:
         )
 
 
-_LOADED: OrderedDict[tuple[str, int, int], Classifier] = OrderedDict()
+_LOADED: OrderedDict[tuple[str, tuple[int, ...]], Classifier] = OrderedDict()
 _LOCK = threading.Lock()
 KEEP = 2
 
@@ -137,8 +137,9 @@ def load_model(name_or_path: str | Path) -> Classifier:
             architecture, or a hash that is not the card's.
     """
     path = _locate(str(name_or_path))
-    stat = path.stat()
-    key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+    files = [file for file in (path, path.with_suffix(".json")) if file.is_file()]
+    stats = [file.stat() for file in files]
+    key = (str(path.resolve()), tuple(n for s in stats for n in (s.st_mtime_ns, s.st_size)))
     with _LOCK:
         if key not in _LOADED:
             _LOADED[key] = _load(path)
