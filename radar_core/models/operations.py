@@ -15,7 +15,10 @@ max_pool2d max_pool2d_with_indices
 dropout dropout_ feature_dropout alpha_dropout native_dropout
 scaled_dot_product_attention softmax _softmax log_softmax _log_softmax
 upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa
-pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle grid_sampler grid_sampler_2d
+_upsample_bicubic2d_aa _upsample_lanczos2d_aa _upsample_nearest_exact1d _upsample_nearest_exact2d
+_upsample_nearest_exact3d upsample_nearest1d upsample_nearest3d upsample_linear1d
+upsample_trilinear3d pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
+grid_sampler grid_sampler_2d adaptive_avg_pool3d adaptive_max_pool3d avg_pool3d max_pool3d conv3d
 affine_grid_generator embedding im2col col2im unfold fold local_response_norm
 """
 _ELEMENTWISE = """
@@ -36,7 +39,9 @@ unsqueeze_ permute transpose transpose_ t movedim swapaxes numpy_T contiguous cl
 alias copy copy_ to _to_copy type_as lift_fresh_copy lift_fresh
 cat concat stack split split_with_sizes chunk unbind select slice narrow index index_select gather
 roll flip repeat repeat_interleave tile pad constant_pad_nd reflection_pad2d replication_pad2d
-zero_pad2d zeros ones full zeros_like ones_like full_like new_zeros new_ones
+zero_pad2d empty empty_like new_empty bernoulli bernoulli_ rand randn rand_like randn_like
+tensor adaptive_max_pool1d avg_pool1d max_pool1d std_mean index_put index_put_ scatter scatter_add
+zeros ones full zeros_like ones_like full_like new_zeros new_ones
 new_full arange linspace eye scalar_tensor tril triu meshgrid
 """
 TENSOR = frozenset(f"{_NETWORK} {_ELEMENTWISE} {_SHAPE}".split())
@@ -53,6 +58,7 @@ aten::Bool aten::IntImplicit aten::FloatImplicit aten::ScalarImplicit aten::item
 aten::__isnot__ aten::__not__ aten::__and__ aten::__or__ aten::floordiv aten::format aten::list
 aten::is_floating_point aten::device aten::__contains__ aten::__range_length aten::__derive_index
 aten::mod aten::truediv aten::ceil aten::floor aten::insert aten::copy aten::warn
+aten::_set_item aten::dict aten::keys aten::items prim::DictConstruct
 prim::Constant prim::GetAttr prim::If prim::Loop prim::ListConstruct prim::ListUnpack
 prim::TupleConstruct prim::TupleUnpack prim::TupleIndex prim::NumToTensor prim::RaiseException
 prim::unchecked_cast prim::unchecked_unwrap_optional prim::isinstance prim::Uninitialized

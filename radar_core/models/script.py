@@ -1,7 +1,8 @@
 """TorchScript programs. Loading one runs its `__setstate__`: a file that has one is not loaded.
 
-What is left is checked where nothing can be hidden, in the graph that torch made of it: every
-operation must be on the list of `operations`, which has none that reads, writes or calls anything.
+What is left is checked where nothing can be hidden, in the graphs that torch made of it: every
+operation of every method must be on the list of `operations`, which has none that reads or writes.
+Not `forward` alone: Python calls some by itself, such as `__len__`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from radar_core.models.archive import members
 from radar_core.models.operations import SCRIPT
 
 # What torch runs, or makes objects of its own of, while it loads; and hooks, which no graph shows.
-RUNS = re.compile(rb"__[gs]etstate__|torch[\s\\]*\.[\s\\]*classes|__forward_(?:pre_)?hooks__")
+RUNS = re.compile(rb"__setstate__|torch[\s\\]*\.[\s\\]*classes|__forward_(?:pre_)?hooks__")
 KEPT = (
     "data/",
     "code/",
@@ -60,12 +61,14 @@ def open_script(path: Path) -> nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # that TorchScript is deprecated
-            module: nn.Module = torch.jit.load(buffer, map_location="cpu")
-        graph = module.inlined_graph
+            module: Any = torch.jit.load(buffer, map_location="cpu")
+        kinds = {node.kind() for graph in _graphs(module) for node in _nodes(graph)}
+        has_forward = module._c._has_method("forward")
     except Exception as error:  # whatever a damaged or hostile file makes the reader raise
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:140]
         raise BadModel(f"{path.name} is no TorchScript that can be loaded ({said})") from None
-    kinds = {node.kind() for node in _nodes(graph)}
+    if not has_forward:
+        raise BadModel(f"{path.name} has no method forward; save the network itself")
     if strange := sorted(kinds - SCRIPT):
         raise BadModel(
             f"{path.name} calls {', '.join(strange[:3])}, which is not on the list of what a "
@@ -76,7 +79,15 @@ def open_script(path: Path) -> nn.Module:
             f"{path.name} is frozen: its weights cannot be told from its code; "
             "save the program before torch.jit.freeze"
         )
-    return module.eval()
+    program: nn.Module = module.eval()
+    return program
+
+
+def _graphs(module: Any) -> Iterator[Any]:
+    """The graphs of all methods of a program, with what they call within."""
+    for part in module.modules():
+        for name in part._c._method_names():
+            yield part._c._get_method(name).inlined_graph
 
 
 def _nodes(block: Any) -> Iterator[Any]:

@@ -318,3 +318,24 @@ def test_a_bomb_is_not_unpacked(tmp_path):
         archive.writestr("p/models/model.json", bytes(100 * 2**20))
     with pytest.raises(BadModel, match="unpacks to 100 MiB"):
         open_exported(tmp_path / "p.pt2")
+
+
+def test_a_method_that_python_calls_by_itself_is_looked_at_too(tmp_path):
+    def change(inside: dict[str, bytes]) -> None:
+        for name, content in list(inside.items()):
+            if name.startswith("code/") and name.endswith(".py") and b"class Net" in content:
+                inside[name] = content + (
+                    b"  def __len__(self: __torch__.NAME.Net) -> int:\n"
+                    b'    _0 = torch.save(1, "executed")\n    return 1\n'
+                ).replace(b"__torch__.NAME.Net", typed(content))
+
+    file = changed(scripted(Net().eval(), tmp_path / "p.pt"), change)
+    with pytest.raises(BadModel, match="aten::save, which is not on the list"):
+        inspect_checkpoint(file)
+    assert not (tmp_path / "executed").exists()
+
+
+def typed(code: bytes) -> bytes:
+    """The type that a class's `self` has in serialised TorchScript."""
+    start = code.index(b"self: ") + len(b"self: ")
+    return code[start : code.index(b",", start)]
