@@ -1,7 +1,7 @@
 """How well LIME and KernelSHAP repeat, what explainers cost beside rivals, and memory, as JSON.
 
     python benchmarks/explainers.py --only repeat [--data PATH] [--model M] [--images 30]
-        [--reference 10000] [--cache FOLDER]
+        [--methods lime kernelshap] [--reference 10000] [--cache FOLDER]
     python benchmarks/explainers.py --only speed [--repeat 3]
     python benchmarks/explainers.py --only memory [--samples 200 2000]
 
@@ -47,6 +47,7 @@ from radar_core.explainers.superpixels import SHOWN, top
 from radar_core.runtime import Progress, describe, generator, versions
 
 CHUNK = 500  # independent masks drawn, read and cached at a time
+GAMES = ("lime", "kernelshap")
 METHODS = ("lime", "kernelshap", "rise", "shap")
 
 
@@ -189,19 +190,20 @@ def repeat(arguments: argparse.Namespace) -> dict[str, Any]:
         game = of(model, image)
         row: dict[str, Any] = {"image": case.id, "superpixels": game.count}
         truths = {}
-        for name in ("lime", "kernelshap"):
+        for name in arguments.methods:
             truths[name], row[f"{name}_reference_halves"] = fitted(
                 game, name, arguments.reference, cache
             )
         label = model.class_names[game.target]
         found: dict[str, list[NDArray[np.float64]]] = {}
-        for name in ("lime", "kernelshap"):
+        for name in arguments.methods:
             made = [radar.explain(model, image, name, target=label, seed=s) for s in SEEDS]
             found[name] = [game.values(m[0]) for m in made]
             row[f"{name}_passes"] = [m.passes.forward for m in made]
             row[f"{name}_stable"] = [m.facts["stable"] for m in made]
-        found["package"] = [by_package(game, seed) for seed in SEEDS]
-        row["package_passes"] = [LIME_SAMPLES] * len(SEEDS)
+        if "lime" in arguments.methods:
+            found["package"] = [by_package(game, seed) for seed in SEEDS]
+            row["package_passes"] = [LIME_SAMPLES] * len(SEEDS)
         for name, fits in found.items():
             truth = truths["kernelshap" if name == "kernelshap" else "lime"]
             row[f"{name}_overlap"] = statistics.mean(overlap(f, truth) for f in fits)
@@ -212,7 +214,7 @@ def repeat(arguments: argparse.Namespace) -> dict[str, Any]:
         rows.append(row)
         print(row, file=sys.stderr, flush=True)
     summary: dict[str, Any] = {}
-    for name in ("lime", "package", "kernelshap"):
+    for name in found:
         passes = [p for row in rows for p in row[f"{name}_passes"]]
         summary[name] = {
             "passes": {"mean": round(statistics.mean(passes), 1), "max": max(passes)},
@@ -220,14 +222,15 @@ def repeat(arguments: argparse.Namespace) -> dict[str, Any]:
             "spearman": interval([row[f"{name}_spearman"] for row in rows]),
             "seeds": interval([row[f"{name}_seeds"] for row in rows]),
         }
-    for name in ("lime", "kernelshap"):
+    for name in arguments.methods:
         summary[name]["stable"] = statistics.mean(s for r in rows for s in r[f"{name}_stable"])
         halves = interval([row[f"{name}_reference_halves"] for row in rows])
         summary[name]["reference_halves"] = halves
-    summary["lime_less_package"] = {
-        kind: interval([row[f"lime_{kind}"] - row[f"package_{kind}"] for row in rows])
-        for kind in ("overlap", "spearman", "seeds")
-    }
+    if "package" in found:
+        summary["lime_less_package"] = {
+            kind: interval([row[f"lime_{kind}"] - row[f"package_{kind}"] for row in rows])
+            for kind in ("overlap", "spearman", "seeds")
+        }
     return {
         "model": model.name,
         "data": arguments.data,
@@ -274,6 +277,7 @@ def main() -> None:
     parser.add_argument("--network", default="random:resnet50", help="of speed")
     parser.add_argument("--data", default="phantom", help="of repeat and speed; its test split")
     parser.add_argument("--images", type=int, default=30)
+    parser.add_argument("--methods", nargs="+", choices=GAMES, default=GAMES, help="of repeat")
     parser.add_argument("--reference", type=int, default=10_000)
     parser.add_argument("--cache", type=Path, help="folder in which readings are kept")
     parser.add_argument("--repeat", type=int, default=3, help="times each is timed")
