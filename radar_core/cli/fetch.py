@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+import shutil
 import sys
 import textwrap
 import time
@@ -119,7 +119,7 @@ def _agreed() -> bool:
 def _watched() -> Progress:
     """One line that changes where a person watches; else a line now and then."""
     if sys.stderr.isatty():
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
+        width = shutil.get_terminal_size().columns
 
         def report(fraction: float, note: str) -> None:
             end = "\n" if fraction >= 1 else ""

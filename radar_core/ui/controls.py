@@ -62,7 +62,7 @@ def source(wanted: Wanted) -> None:
         format_func=_data_title,
         on_change=_forget_image,
         help="To add a folder or a CSV file, start RADAR with `RADAR_DATA=/path/to/data make run` "
-        "(several paths are separated by a colon).",
+        "(several paths are separated by a colon), or fetch a set: `python -m radar_core fetch`.",
         **KEPT,
     )
     if name == UPLOAD:

@@ -25,7 +25,7 @@ class Served:
         cuts: after how many bytes the next answers break off, one each.
         refusals: status codes of the next answers, one each.
         etag: of all files; None for none.
-        pause: seconds between two blocks.
+        pause: seconds before each block.
         length: whether an answer says how long it is.
     """
 
@@ -69,11 +69,11 @@ def handler(served: Served) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             end = start + served.cuts.pop(0) if served.cuts else len(content)
             for at in range(start, min(end, len(content)), 65536):
+                time.sleep(served.pause)
                 try:
                     self.wfile.write(content[at : min(at + 65536, end)])
                 except OSError:  # the client has gone
                     return
-                time.sleep(served.pause)
             self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:

@@ -151,6 +151,12 @@ def test_without_a_network_it_is_one_sentence(tmp_path: Path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("mirror", ["file:///etc", "somewhere", "ftp://here", "http://"])
+def test_what_is_no_address_is_told_at_once(mirror: str, tmp_path: Path):
+    with pytest.raises(NotFetched, match="is no address"):
+        bring(REMOTE, tmp_path, mirror=mirror, progress=Progress())
+
+
 def test_a_server_that_gives_nothing_more_is_given_up(served: Served, tmp_path: Path):
     served.cuts = [2**20] + [0] * 9
     with pytest.raises(NotFetched, match=r"the 1\.0 MB that came are kept"):

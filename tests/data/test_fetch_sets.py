@@ -178,8 +178,21 @@ def test_a_set_is_fetched_once_at_a_time(served: Served):
     assert served.asked == []
 
 
+def test_a_kill_at_the_last_moment_loses_nothing(served: Served):
+    place = fetch(blood(), mirror=served.url)
+    place.rename(place.with_name(".bloodmnist-28.old"))
+    (place.with_name(".bloodmnist-28.unpacking")).mkdir()
+    served.files["bloodmnist.npz"] = npz(**GIVEN, more=np.zeros(3))
+    with pytest.raises(NotFetched):
+        fetch(blood(), mirror=served.url)
+    assert len(open_data("bloodmnist-28")) == 27  # the old one is back
+    served.files["bloodmnist.npz"] = FILE
+    assert len(open_data(str(fetch(blood(), mirror=served.url)))) == 27
+    assert sorted(p.name for p in place.parent.iterdir()) == ["bloodmnist-28", "downloads"]
+
+
 def test_two_at_once_bring_it_once(served: Served):
-    served.pause = 0.3
+    served.pause = 0.8
     said: list[str] = []
 
     def one() -> None:
@@ -269,9 +282,13 @@ def isic() -> dict[str, bytes]:
         ]
         folder = f"ISIC2018_Task3_{title}"
         found[f"{folder}_GroundTruth.zip"] = zipped(
-            {f"{folder}_GroundTruth/{folder}_GroundTruth.csv": "\n".join([head, *rows]).encode()}
+            {
+                f"{folder}_GroundTruth/{folder}_GroundTruth.csv": "\n".join([head, *rows]).encode(),
+                f"__MACOSX/{folder}_GroundTruth/._{folder}_GroundTruth.csv": b"\0",
+            }
         )
         pictures = {f"{folder}_Input/{n}.jpg": jpeg(k * 20) for k, n in enumerate(names)}
+        pictures[f"__MACOSX/._{names[0]}.jpg"] = b"not a picture"
         pictures[f"{folder}_Input/LICENSE.txt"] = b"CC BY-NC"
         found[f"{folder}_Input.zip"] = zipped(pictures)
         if title == "Training":

@@ -113,6 +113,7 @@ def begun(remote: Remote, folder: Path) -> int:
 
 def _download(remote: Remote, url: str, folder: Path, progress: Progress) -> None:
     import requests
+    from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
     part = _part(folder, remote)
     failures = 0
@@ -124,6 +125,10 @@ def _download(remote: Remote, url: str, folder: Path, progress: Progress) -> Non
             try:
                 if _get_rest(session, remote, url, folder, progress):
                     return
+            except (MissingSchema, InvalidSchema, InvalidURL):
+                raise NotFetched(
+                    f"{url[:200]} is no address to fetch from; give one that begins with https://"
+                ) from None
             except (_Cut, requests.exceptions.RequestException) as error:
                 why = _reason(error)
             after = part.stat().st_size if part.is_file() else 0

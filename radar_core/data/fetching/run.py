@@ -59,7 +59,7 @@ def fetch(
     folder = downloads_of(offer, root)
     with written(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=0)
+        lock = FileLock(folder / ".lock", timeout=0.2)  # a page that looks holds it for a moment
     try:
         with lock:
             return _fetch(offer, root, folder, mirror, progress)
@@ -94,7 +94,7 @@ def already(offer: Offer, root: Path | None = None) -> int:
 
 def by_hand(offer: Offer, root: Path | None = None) -> str:
     """How to get a set without a network here: which files go where."""
-    addresses = ", ".join(remote.url for remote in offer.files)
+    addresses = ", ".join(f"{remote.name} from {remote.url}" for remote in offer.files)
     noun = "this file" if len(offer.files) == 1 else f"these {len(offer.files)} files"
     return (
         f"without a network here, bring {noun} from elsewhere into "
@@ -104,15 +104,17 @@ def by_hand(offer: Offer, root: Path | None = None) -> str:
 
 
 def _fetch(offer: Offer, root: Path, folder: Path, mirror: str, progress: Progress) -> Path:
-    brought = _bring_all(offer, folder, mirror, progress.part(0, 1 - UNPACKING))
     building, place = root / f".{offer.name}.unpacking", root / offer.name
+    with written(place):
+        _bring_back(place)
+    brought = _bring_all(offer, folder, mirror, progress.part(0, 1 - UNPACKING))
     try:
         with written(place):
             shutil.rmtree(building, ignore_errors=True)
             check_room(root, sum(remote.unpacked for remote in offer.files))
             building.mkdir()
             offer.unpack(folder, building, progress.part(1 - UNPACKING, 1))
-            write_whole(building / SOURCE, _source(offer, brought))
+            write_whole(building / SOURCE, _source(offer, brought, mirror))
             _try(building)
             _swap(building, place)
     except Damaged as error:
@@ -148,11 +150,23 @@ def _try(building: Path) -> None:
 
 def _swap(building: Path, place: Path) -> None:
     old = place.with_name(f".{place.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
     if place.exists():
+        shutil.rmtree(old, ignore_errors=True)
         place.rename(old)
-    building.rename(place)
+    try:
+        building.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _bring_back(place: Path) -> None:
+    """The old set, where a kill came between its going and the new one's coming."""
+    old = place.with_name(f".{place.name}.old")
+    if old.exists() and not place.exists():
+        old.rename(place)
 
 
 def _throw_away(offer: Offer, folder: Path, error: Damaged) -> None:
@@ -169,7 +183,7 @@ def _throw_away(offer: Offer, folder: Path, error: Damaged) -> None:
     raise NotFetched(f"{error}; {what}") from None
 
 
-def _source(offer: Offer, brought: Sequence[Brought]) -> bytes:
+def _source(offer: Offer, brought: Sequence[Brought], mirror: str) -> bytes:
     """What `source.json` says."""
     said = {
         "format": 1,
@@ -180,6 +194,7 @@ def _source(offer: Offer, brought: Sequence[Brought]) -> bytes:
         "licence": offer.licence,
         "citation": offer.citation,
         "homepage": offer.homepage,
+        "mirror": mirror or None,
         "fetched": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "files": [
             {

@@ -100,7 +100,8 @@ def _extract(path: Path, most: int, images: Path, folder: Path, progress: Progre
 def _labels(path: Path) -> list[tuple[str, str]]:
     """Image and label of a split; an image that is not of exactly one class is left out."""
     with opened(path) as archive:
-        found = [i for i in members(archive, MOST_LABELS) if i.filename.lower().endswith(".csv")]
+        names = {i.filename.rpartition("/")[2]: i for i in members(archive, MOST_LABELS)}
+        found = [i for n, i in names.items() if n.endswith(".csv") and not n.startswith(".")]
         if len(found) != 1:
             raise Damaged(path.name, f"{path.name} holds {len(found)} CSV files, and 1 is expected")
         rows = _rows(archive.read(found[0]), path.name)
