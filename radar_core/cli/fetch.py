@@ -78,8 +78,11 @@ def _list() -> int:
         print(f"  {'':<16} {one.licence}")
         if got := [offer.name for offer in sizes if offer.name in here]:
             print(f"  {'':<16} here: {', '.join(got)}")
+    reasons: dict[str, list[str]] = {}
     for name, why in refused().items():
-        print(f"  {name:<16} not offered: {why}")
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        print(textwrap.fill(f"  {', '.join(names)}: not offered, {why}", 100))
     print("python -m radar_core fetch NAME [--size 64]")
     return 0
 

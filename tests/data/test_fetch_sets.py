@@ -240,8 +240,9 @@ def test_the_registry_knows_names_sizes_and_refusals():
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(medmnist, "_info", dict)
-    with pytest.raises(BadData, match="pip install medmnist"):
-        the_offer("bloodmnist")
+    for name in ("bloodmnist", "bloodmnist-64", "medmnist"):
+        with pytest.raises(BadData, match="pip install medmnist"):
+            the_offer(name)
     assert [o.id for o in offers()] == ["isic2018"]
     assert "medmnist" in refused()
 
@@ -349,7 +350,7 @@ def test_the_command_lists_what_can_be_fetched(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     assert "isic2018" in said and "CC BY-NC 4.0" in said
     assert "bloodmnist       BloodMNIST: 27 images, 3 classes, 28, 64, 128, 224 px" in said
-    assert "chestmnist       not offered" in said
+    assert "chestmnist: not offered, its images have several labels" in said
 
 
 def test_the_command_says_all_before_it_starts(

@@ -88,7 +88,8 @@ def the_offer(name: str, side: int | None = None) -> Offer:
     if exact and side in (None, exact[0].side):
         return exact[0]
     found = [offer for offer in every if offer.id == name]
-    if not found and (why := refused().get(name)):
+    reasons = refused()
+    if not found and (why := reasons.get(name) or reasons.get(name.rpartition("-")[0])):
         raise BadData(f"{name} cannot be fetched: {why}")
     if not found:
         raise BadData(_unknown(name, every))
