@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from radar_core.cli import (
+    add,
     adopt,
     case,
     consistency,
@@ -25,7 +26,7 @@ from radar_core.errors import RadarError
 
 COMMANDS = (
     *(case, curve, floor, consistency, fit, evaluate, sanity, listing, train),
-    *(adopt, fetch, dashboard),
+    *(add, adopt, fetch, dashboard),
 )
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from radar_core.errors import BadImage, BadParameter
 from radar_core.runtime import Progress
-from radar_core.settings import settings
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec, CurveResult, FloorResult
@@ -47,10 +46,15 @@ class Upload:
 
 def data_names() -> list[str]:
     """The data sets that this installation offers; a link cannot name any other."""
-    from radar_core.data.fetching.fetched import fetched
+    from radar_core.data.library import offered
 
-    named = (str(path) for path in settings().data_paths)
-    return ["phantom", *named, *(found.name for found in fetched())]
+    return [one.name for one in offered()]
+
+
+def reopen() -> None:
+    """Look at every data set anew, where one was added, fetched or removed."""
+    _open.cache_clear()
+    training_data.cache_clear()
 
 
 @lru_cache(maxsize=8)
@@ -70,7 +74,7 @@ def open_offered(name: str) -> DataSet:
     if name not in data_names():
         raise BadParameter(
             f"this installation does not offer the data {name!r}; "
-            "start it with RADAR_DATA=/path/to/data make run, or fetch it"
+            "add or fetch it on the page Library"
         )
     return _open(name)
 
