@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from radar_core.adoption.fitting import Fit
-from radar_core.adoption.reading import Facts, Kind, kind_of, read_weights
+from radar_core.adoption.reading import Contents, Facts, Kind, kind_of, read_weights
 from radar_core.adoption.search import Searched, fit_to, nearest_words, search
 from radar_core.errors import BadModel
 from radar_core.models.foreign import Head, Published, last_map, network, published
@@ -130,7 +130,7 @@ def inspect_checkpoint(
         class_names=classes,
         sources=sources,
         missing=missing if classes else (*missing, "class_names"),
-        notes=_notes(first, fitted, contents.container),
+        notes=_notes(first, fitted, contents),
         module=modules[first],
     )
 
@@ -171,7 +171,7 @@ def _filled(architecture: str, fitted: Fit, tensors: Mapping[str, Tensor]) -> nn
     return module
 
 
-def _notes(architecture: str, fitted: Fit, container: str) -> tuple[str, ...]:
+def _notes(architecture: str, fitted: Fit, contents: Contents) -> tuple[str, ...]:
     notes = []
     if fitted.assumed:
         notes.append(f"assumed: {fitted.assumed}.")
@@ -180,8 +180,9 @@ def _notes(architecture: str, fitted: Fit, container: str) -> tuple[str, ...]:
             "torchvision's pretrained network of this kind normalises anew inside; if yours began "
             "as one, its mean and std are 0.5, 0.5, 0.5."
         )
-    if "ema" in container:
-        notes.append(f"the weights are the average in {container!r}; there are no others.")
+    if contents.others:
+        said = f"the weights are those in {contents.container!r}"
+        notes.append(f"{said}; not taken: {', '.join(map(repr, contents.others))}.")
     if fitted.ignored:
         more = f" and {len(fitted.ignored) - 3} more" if len(fitted.ignored) > 3 else ""
         notes.append(f"left out, not the network's: {', '.join(fitted.ignored[:3])}{more}.")
@@ -239,11 +240,12 @@ def _program(path: Path, kind: Kind, architecture: str | None, side: int | None)
         raise BadModel(f"{path.name} is a program, which has its architecture within: no --arch")
     module, stated = open_program(path, kind)
     wanted = side or stated
+    own = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
     error: Exception | None = None
     for trial in (wanted,) if wanted else SIDES:
         try:
             with torch.no_grad():
-                logits = module(noise(2, trial))
+                logits = module(noise(2, trial).to(own))
         except Exception as failed:  # a program's own; what it says is passed on
             error = error or failed
             continue
@@ -274,7 +276,7 @@ def _program(path: Path, kind: Kind, architecture: str | None, side: int | None)
         input_size=trial,
         mean=known.mean,
         std=known.std,
-        cam_layer=last_map(module, noise(2, trial)),
+        cam_layer=last_map(module, noise(2, trial).to(own)),
         class_names=(),
         sources={
             "architecture": "within",

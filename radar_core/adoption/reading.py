@@ -50,6 +50,7 @@ class Contents:
         kind: how it is written.
         tensors: by name.
         container: the key that they lay under, or "".
+        others: keys of other tables of as many tensors, such as an average of these.
         facts: see `Facts`.
     """
 
@@ -57,6 +58,7 @@ class Contents:
     tensors: Mapping[str, Tensor] = field(repr=False)
     container: str
     facts: Facts
+    others: tuple[str, ...] = ()
 
 
 def kind_of(path: Path) -> Kind:
@@ -106,11 +108,12 @@ def read_weights(path: Path, kind: Kind) -> Contents:
         return Contents(kind, tensors, "", facts([said, *_beside(path)]))
     whole = _checkpoint(path)
     if isinstance(whole, Mapping):
-        for key in ("", *CONTAINERS):
-            inside = whole.get(key) if key else whole
-            tensors = _table(inside)
-            if tensors:
-                return Contents(kind, tensors, key, facts([whole, *_beside(path)]))
+        tables = dict(_tables(whole))
+        key = max(tables, key=lambda key: len(tables[key]))  # the first of equals: no average
+        count = len(tables[key])
+        others = tuple(k for k in tables if k != key and len(tables[k]) == count)
+        if count:
+            return Contents(kind, tables[key], key, facts([whole, *_beside(path)]), others)
     keys = ", ".join(map(str, list(whole)[:8])) if isinstance(whole, Mapping) else type(whole)
     raise BadModel(
         f"{path.name} holds no table of weights (found: {keys}); "
@@ -151,6 +154,17 @@ def _checkpoint(path: Path) -> Any:
             "it was not opened; if you trust whoever made it, take its weights out where it came "
             'from: torch.save(torch.load(FILE, weights_only=False)["state_dict"], "weights.pt")'
         ) from None
+
+
+def _tables(whole: Mapping[Any, Any]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """The state dicts in a checkpoint, by the keys that lead to them: within one or two others."""
+    yield "", _table(whole)
+    for key in CONTAINERS:
+        inside = whole.get(key)
+        yield key, _table(inside)
+        if isinstance(inside, Mapping):
+            for deeper in CONTAINERS:
+                yield f"{key}.{deeper}", _table(inside.get(deeper))
 
 
 def _table(given: Any) -> dict[str, Tensor]:

@@ -64,7 +64,8 @@ def adopt(
         trained_on, licence, title: for the card.
         out: a folder; None: the first folder of models.
         replace: write over a model of that name.
-        found: what `inspect_checkpoint` gave for this file, architecture and size.
+        found: what `inspect_checkpoint` gave for this file, so that it is not looked at again;
+            what else is given here goes before what was found.
         progress: see `inspect_checkpoint`.
 
     Raises:
@@ -75,15 +76,17 @@ def adopt(
     """
     folder = Path(out).expanduser() if out is not None else settings().trained_path
     _check_name(name, folder, replace)
-    known = found or inspect_checkpoint(
-        path, architecture=architecture, input_size=input_size, progress=progress
-    )
+    known = found
+    if known is None or architecture not in (None, known.architecture):
+        known = inspect_checkpoint(
+            path, architecture=architecture, input_size=input_size, progress=progress
+        )
     if architecture is None and len(known.architectures) > 1:
         raise BadModel(
             f"{known.path.name} fits {', '.join(known.architectures)}, which read images "
             "differently; say which with --arch"
         )
-    model = _classifier(known, name, class_names, mean, std, cam_layer)
+    model = _classifier(known, name, class_names, mean, std, cam_layer, input_size)
     before = try_out(model)
     target = folder / f"{name}{_suffix(known)}"
     card = _card(known, title or name, trained_on, licence)
@@ -125,6 +128,7 @@ def _classifier(
     mean: Sequence[float] | None,
     std: Sequence[float] | None,
     cam_layer: str | None,
+    input_size: int | None,
 ) -> Classifier:
     from radar_core.runtime import device
 
@@ -145,7 +149,7 @@ def _classifier(
         mean=mean if mean is not None else found.mean,
         std=std if std is not None else found.std,
         cam_layer=layer,
-        input_size=found.input_size,
+        input_size=input_size or found.input_size,
         name=name,
     )
 

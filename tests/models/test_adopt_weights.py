@@ -170,6 +170,12 @@ CONTAINERS = {
 }
 
 
+CONTAINERS["deeper"] = lambda state: {
+    "model": {"state_dict": state, "epoch": 1},
+    "confusion": torch.ones(3, 3),
+}
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("legacy", [False, True])
 def test_containers_and_prefixes(tmp_path, container, legacy):
@@ -217,6 +223,23 @@ def test_safetensors_without_a_card_and_a_hubs_config_beside(tmp_path, folder):
     assert card["adopted"]["file"] == "model.safetensors"
 
 
+def test_an_average_beside_is_told_and_not_taken(tmp_path):
+    module = seeded(torchvision.models.mobilenet_v3_small, num_classes=3)
+    state = module.state_dict()
+    average = {key: torch.zeros_like(value) for key, value in state.items()}
+    torch.save({"state_dict_ema": average, "state_dict": state}, tmp_path / "a.pth")
+    found = inspect_checkpoint(tmp_path / "a.pth", input_size=SIDE)
+    assert found.notes == ("the weights are those in 'state_dict'; not taken: 'state_dict_ema'.",)
+    assert torch.equal(found.module(images()), module(images()))
+
+
+def test_half_precision_weights_are_read_as_float32(tmp_path):
+    module = seeded(torchvision.models.mobilenet_v3_small, num_classes=3).half()
+    torch.save(module.state_dict(), tmp_path / "a.pth")
+    adopt(tmp_path / "a.pth", name="half", class_names="abc", input_size=SIDE)
+    assert torch.equal(load_model("half")(images()), theirs(module.float(), images()))
+
+
 @pytest.mark.parametrize(
     ("said", "names"),
     [
@@ -257,6 +280,23 @@ def test_timm_named_in_the_file(tmp_path):
     given = (x - model.mean) / model.std
     assert torch.equal(model(x), module(given.contiguous(memory_format=torch.channels_last)))
     assert model.cam_layer_name
+
+
+def test_architectures_that_nothing_tells_apart_are_asked_for(tmp_path, monkeypatch):
+    pair = ["efficientnet_b0", "tf_efficientnet_b0"]  # the same tensors, other padding
+    monkeypatch.setattr(
+        "radar_core.adoption.search._likely", lambda library, *_: pair if library == "timm" else []
+    )
+    module = seeded(timm.create_model, pair[1], num_classes=3)
+    torch.save(module.state_dict(), tmp_path / "a.pth")
+    found = inspect_checkpoint(tmp_path / "a.pth", input_size=SIDE)
+    assert found.architectures == tuple(f"timm:{name}" for name in pair)
+    assert found.missing == ("architecture", "class_names")
+    with pytest.raises(BadModel, match="which read images differently; say which with --arch"):
+        adopt(tmp_path / "a.pth", name="a", class_names="abc", found=found)
+    given = {"architecture": f"timm:{pair[1]}", "input_size": SIDE}
+    adopt(tmp_path / "a.pth", name="a", class_names="abc", found=found, **given)
+    assert torch.allclose(load_model("a")(images()), theirs(module, images()), atol=1e-5)
 
 
 def test_timm_that_is_not_installed_is_said(monkeypatch):
