@@ -110,7 +110,7 @@ def inspect_checkpoint(
         "architecture": "as you say" if architecture else "by names and shapes of its tensors",
         "input_size": side_source,
         "mean": "in the file" if stated else "of the architecture's published weights",
-        "cam_layer": "known" if known.cam_layer is not None else "the last convolutional block",
+        "cam_layer": "known" if known.cam_layer is not None else _cam_source(cam),
         "class_names": "in the file" if classes else "",
     }
     missing = ("architecture",) if len(names) > 1 else ()
@@ -226,6 +226,10 @@ def _cam(path: Path, module: nn.Module, side: int) -> str:
         ) from None
 
 
+def _cam_source(layer: str) -> str:
+    return "the last convolutional block" if layer else "no convolutional block makes a map"
+
+
 def _suit(names: tuple[str, ...], outputs: int) -> bool:
     return len(names) == max(outputs, 2) and len(set(names)) == len(names)
 
@@ -262,7 +266,7 @@ def _program(path: Path, kind: Kind, architecture: str | None, side: int | None)
             'or image size is exported anew: dynamic_shapes={"x": {0: torch.export.Dim("n")}}, '
             "and --size names its side"
         )
-    known = Published()
+    known, layer = Published(), last_map(module, noise(2, trial).to(own))
     source = "as you say" if side else "in the program" if stated else "the first it runs at"
     return Found(
         path=path,
@@ -276,13 +280,13 @@ def _program(path: Path, kind: Kind, architecture: str | None, side: int | None)
         input_size=trial,
         mean=known.mean,
         std=known.std,
-        cam_layer=last_map(module, noise(2, trial).to(own)),
+        cam_layer=layer,
         class_names=(),
         sources={
             "architecture": "within",
             "input_size": source,
             "mean": "ImageNet's, assumed",
-            "cam_layer": "the last convolutional block",
+            "cam_layer": _cam_source(layer),
             "class_names": "",
         },
         missing=("class_names",),
