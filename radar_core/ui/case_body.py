@@ -191,7 +191,7 @@ def _record(result: CaseResult) -> None:
                 },
                 border="horizontal",
             )
-        st.code(result.spec.command(), language="bash", wrap_lines=True)
+        st.code(result.spec.command(), language=None, wrap_lines=True)
         st.download_button(
             "Download as JSON",
             json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False),

@@ -151,7 +151,7 @@ def _table(found: CurveResult, command: str) -> None:
     st.table(rows, border="horizontal")
     norm = NORM_TITLES[found.frames[0].norm]
     quiet(f"ε bounds {norm}. Distances are what was reached, of a range of 1 and in grey levels.")
-    st.code(command, language="bash", wrap_lines=True)
+    st.code(command, language=None, wrap_lines=True)
     st.download_button(
         "Download the curve as JSON",
         lambda: json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),

@@ -201,9 +201,7 @@ def _take_away(found: Evaluation) -> None:
 
     words = ["python", "-m", "radar_core", "evaluate", "--data", found.data]
     words += [] if found.split == "all" else ["--split", found.split]
-    st.code(
-        shlex.join([*words, "--model", found.model, "--json"]), language="bash", wrap_lines=True
-    )
+    st.code(shlex.join([*words, "--model", found.model, "--json"]), language=None, wrap_lines=True)
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             "Figures as JSON",

@@ -159,7 +159,7 @@ def _found(floor: FloorResult) -> None:
     _strip(floor)
     with st.expander("Every metric, and the command", icon=":material/table:"):
         _every(floor)
-        st.code(case.spec.floor_command(), language="bash", wrap_lines=True)
+        st.code(case.spec.floor_command(), language=None, wrap_lines=True)
         st.download_button(
             "Download the noise floor as JSON",
             lambda: json.dumps(floor.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),

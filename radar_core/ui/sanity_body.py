@@ -151,7 +151,7 @@ def _report(report: SanityReport) -> None:
             quiet("Images flipped of those read right at first, with 95 % Wilson intervals.")
             words = ["python", "-m", "radar_core", "sanity", "--data", report.data]
             words += ["--model", report.model, "--images", str(report.clean.of), "--json"]
-            st.code(shlex.join(words), language="bash", wrap_lines=True)
+            st.code(shlex.join(words), language=None, wrap_lines=True)
             st.download_button(
                 "Download as JSON",
                 json.dumps(report.as_dict(), indent=2, ensure_ascii=False, allow_nan=False),
