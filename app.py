@@ -14,10 +14,14 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from radar_core.settings import settings
+from radar_core.ui.locality import from_here
 
 ROOT = Path(__file__).resolve().parent
 SHELL = ROOT / "radar_core" / "ui" / "shell.py"
@@ -68,6 +72,30 @@ class SecurityHeaders:
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+class UploadLimit:
+    """A model may be dropped on the page at this machine; from any other, files stay small.
+
+    Streamlit has one limit for all uploads. It is that of models, and this one stands before it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what is too large, or does not say how large it is, before a byte is read."""
+        if scope["type"] == "http" and scope["method"] in ("PUT", "POST"):
+            headers = {name.decode("latin-1"): value for name, value in scope["headers"]}
+            length = headers.get("content-length", b"").decode("latin-1")
+            most = (settings().upload_mb + 1) * 2**20  # and what surrounds it
+            if (not length.isdecimal() or int(length) > most) and not from_here(
+                (scope.get("client") or ("",))[0], headers
+            ):
+                status = 413 if length.isdecimal() else 411
+                await PlainTextResponse("this file is too large", status)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
 class PublicAssets(StaticFiles):
     """`assets/` without the models: weights are not handed to whoever can see the page."""
 
@@ -85,15 +113,15 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
 
     warm.start(painted=False)
     yield None
-    jobs.device_jobs.clear()
-    jobs.picture_jobs.clear()
+    for store in (jobs.device_jobs, jobs.picture_jobs, jobs.fetch_jobs, jobs.adoption_jobs):
+        store.clear()
 
 
 app = st.App(
     SHELL,
     lifespan=lifespan,
     routes=[Mount("/assets", PublicAssets(directory=ROOT / "assets"))],
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[Middleware(SecurityHeaders), Middleware(UploadLimit)],
 )
 
 if get_script_run_ctx(suppress_warning=True) is not None:  # run as a script, as AppTest does

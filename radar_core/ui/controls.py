@@ -61,8 +61,7 @@ def source(wanted: Wanted) -> None:
         key="data",
         format_func=_data_title,
         on_change=_forget_image,
-        help="To add a folder or a CSV file, start RADAR with `RADAR_DATA=/path/to/data make run` "
-        "(several paths are separated by a colon), or fetch a set: `python -m radar_core fetch`.",
+        help="To add a folder, a CSV file or a public data set, open the page Library.",
         **KEPT,
     )
     if name == UPLOAD:
@@ -240,12 +239,11 @@ def _attack_title(method: Any) -> str:
 
 def _say_what_fits(wanted: Wanted, infos: Sequence[ModelInfo], model: str) -> None:
     """Where the model was trained on other images and another one on these, name that one."""
-    from radar_core.evaluation.words import same_data
+    from radar_core.evaluation.fitting import models_for
 
     if wanted.data is None:
         return
-    name = wanted.data.name
-    fitting = [i for i in infos if same_data(str(i.card.get("trained_on", "")), name)]
+    fitting = models_for(wanted.data.name, infos)
     if fitting and model not in [info.name for info in fitting]:
         quiet(f"Trained on these images: {plain(fitting[0].title)}")
 

@@ -271,3 +271,15 @@ def device_jobs() -> JobStore:
 def picture_jobs() -> JobStore:
     """The jobs that only make thumbnails; they do not wait for the device."""
     return JobStore("pictures", keep=128, megabytes=settings().cache_mb * 0.15)
+
+
+@st.cache_resource(show_spinner=False, on_release=JobStore.close)
+def fetch_jobs() -> JobStore:
+    """The downloads of data sets; they do not wait for the device."""
+    return JobStore("downloads", keep=16)
+
+
+@st.cache_resource(show_spinner=False, on_release=JobStore.close)
+def adoption_jobs() -> JobStore:
+    """Looking into files of models and taking them in; few are kept, for they hold the weights."""
+    return JobStore("adoption", keep=2)

@@ -95,7 +95,7 @@ def test_nothing_scrolls_sideways(visit: Begin, width: int, height: int) -> None
     one = visit(width, height)
     page = one.finished(CASE)
     assert sideways(page) <= 1
-    for path in ("/", "/evaluate", "/train", "/checks", "/methods"):
+    for path in ("/", "/library", "/evaluate", "/train", "/checks", "/methods"):
         page.goto(path)
         page.locator("h1").wait_for()
         one.rests()
@@ -223,7 +223,9 @@ def test_an_upload_is_shown_and_a_bad_one_is_a_sentence(visit: Begin, tmp_path: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", CASE, "/evaluate", "/train", "/checks", "/methods"])
+@pytest.mark.parametrize(
+    "path", ["/", CASE, "/library", "/evaluate", "/train", "/checks", "/methods"]
+)
 def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
     one = visit(scheme=scheme)
     if path == CASE:
@@ -233,6 +235,7 @@ def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
         page.goto(path)
         last = {"/": "Research software", "/checks": "FGSM, PGD and", "/methods": "classes akiec"}
         last |= {"/evaluate": "A thousand images take", "/train": "The command that does the same"}
+        last |= {"/library": "Or fetch a public one"}
         page.get_by_text(re.compile(last[path])).last.wait_for()
         one.rests()
     assert violations(page) == []

@@ -48,6 +48,7 @@ def test_no_page_imports_torch() -> None:
         "import radar_core.ui.controls, radar_core.ui.case_body, radar_core.ui.filmstrip\n"
         "import radar_core.ui.method_list, radar_core.ui.compute, radar_core.ui.warm\n"
         "import radar_core.ui.train_body, radar_core.ui.train_view\n"
+        "import radar_core.ui.library_body\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=True)

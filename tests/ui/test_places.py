@@ -13,6 +13,7 @@ def test_ours_in_their_order():
     assert [place.title for place in found] == [
         "Home",
         "Case",
+        "Library",
         "Train",
         "Evaluate",
         "Checks",

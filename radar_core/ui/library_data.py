@@ -1,0 +1,177 @@
+"""The data sets of the library: a card each, and adding a folder by its path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from radar_core.errors import BadParameter
+from radar_core.settings import ROOT
+from radar_core.ui.compute import reopen
+from radar_core.ui.library_said import act, ask, removal, said
+from radar_core.ui.text import plain, quiet, sentence
+
+if TYPE_CHECKING:
+    from radar_core.data.library import Offered, Summary
+    from radar_core.models.store import ModelInfo
+
+PATH = "library.path"
+MOST = 20  # skipped images named, and classes
+
+
+def data_sets(local: bool) -> None:
+    """All that are offered, two a row; those of one's own can be taken out `local`ly."""
+    from radar_core.data.library import offered, summary
+    from radar_core.models.store import list_models
+
+    said("data")
+    infos, every = list_models(), offered()
+    for row in range(0, len(every), 2):
+        for column, number in zip(
+            st.columns(2), range(row, min(row + 2, len(every))), strict=False
+        ):
+            one = every[number]
+            key = f"library.data.{number}"
+            with column, st.container(border=True, height="stretch", key=key):
+                _card(one, summary(one), infos, local, key)
+
+
+def _card(one: Offered, found: Summary, infos: list[ModelInfo], local: bool, key: str) -> None:
+    from radar_core.evaluation.fitting import models_for
+
+    fitting = models_for(one.name, infos)
+    licence = "MIT" if one.kind == "phantom" else str(one.source.get("licence", ""))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"##### {plain(one.title)}", width="content")
+        if found.synthetic:
+            st.badge("Synthetic", color="blue")
+        if licence:
+            st.badge(plain(licence.partition(" (")[0]), color="gray")
+    if found.error:
+        st.warning(plain(sentence(found.error)), icon=":material/warning:")
+    else:
+        st.markdown(plain(sentence(found.found)))
+        quiet(f"Classes: {_listed(found.class_names)}")
+        _read_by(fitting)
+        _skipped(found)
+    _whence(one)
+    with st.container(horizontal=True, gap="small"):
+        if not found.error:
+            _ways_on(one, fitting, key)
+        if local and one.kind == "added":
+            st.button(
+                "Forget",
+                icon=":material/playlist_remove:",
+                key=f"{key}.forget",
+                help="It leaves the list; its files are untouched.",
+                on_click=act,
+                args=("data", _forget, one.name),
+            )
+        if local and one.kind == "fetched":
+            st.button(
+                "Remove…",
+                icon=":material/delete:",
+                key=f"{key}.remove",
+                on_click=ask,
+                args=(f"{key}.sure",),
+            )
+    if local and one.kind == "fetched":
+        question = f"Remove {plain(one.title)} from this disk?"
+        removal(f"{key}.sure", question, "data", _remove, one.name)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - MOST:,} more" if len(names) > MOST else ""
+    return plain(", ".join(names[:MOST]) + more)
+
+
+def _read_by(fitting: list[ModelInfo]) -> None:
+    from radar_core.evaluation.fitting import titles
+
+    if fitting:
+        quiet(f"Read by: **{plain(titles(fitting))}**, trained on these images.")
+    else:
+        quiet("Read by: no model here was trained on these images.")
+
+
+def _skipped(found: Summary) -> None:
+    if not found.problems:
+        return
+    count = len(found.problems)
+    with st.expander(f"{count:,} {'was' if count == 1 else 'were'} skipped"):
+        for problem in found.problems[:MOST]:
+            quiet(f"{plain(problem.name)}: {plain(sentence(problem.why))}")
+        if count > MOST:
+            quiet(f"And {count - MOST:,} more.")
+
+
+def _whence(one: Offered) -> None:
+    if one.kind == "fetched":
+        quiet(f"Cite: {plain(str(one.source.get('citation', '')))}")
+        quiet(f"Fetched on {plain(str(one.source.get('fetched', '')))} into {plain(str(one.path))}")
+    elif one.kind == "added":
+        quiet(f"Added: {plain(str(one.path))}")
+    elif one.kind == "settings":
+        quiet(f"From RADAR\\_DATA: {plain(str(one.path))}")
+    else:
+        quiet("Drawn by RADAR itself; no patient's image is in it.")
+
+
+def _ways_on(one: Offered, fitting: list[ModelInfo], key: str) -> None:
+    """To the pages that work with it, the data chosen there and a model that fits."""
+    if st.button("Open a case", icon=":material/radiology:", key=f"{key}.case"):
+        query = {"data": one.name} | ({"model": fitting[0].name} if fitting else {})
+        st.switch_page(ROOT / "pages" / "case.py", query_params=query)
+    if st.button("Evaluate", icon=":material/monitoring:", key=f"{key}.evaluate"):
+        st.session_state["evaluate.data"] = one.name
+        if fitting:
+            st.session_state["evaluate.model"] = fitting[0].name
+        st.switch_page(ROOT / "pages" / "evaluate.py")
+    if st.button("Train", icon=":material/model_training:", key=f"{key}.train"):
+        st.session_state["train.data"] = one.name
+        st.switch_page(ROOT / "pages" / "train.py")
+
+
+def add_by_path() -> None:
+    """A folder or a CSV file on this machine."""
+    with st.form("library.add", border=False):
+        field, go = st.columns([5, 1], vertical_alignment="bottom")
+        field.text_input(
+            "A folder or CSV file on this machine",
+            key=PATH,
+            placeholder="/path/to/images",
+            help="A folder per class; or images and a CSV file with the columns image and label. "
+            "The images stay where they are.",
+        )
+        go.form_submit_button(
+            "**Add**", key="library.add.go", width="stretch", on_click=act, args=("data", _add)
+        )
+
+
+def _add() -> str:
+    from radar_core.data.library import add_folder
+
+    one, data = add_folder(st.session_state[PATH])
+    reopen()
+    st.session_state[PATH] = ""
+    return f"Added {one.title}: {data.found}"
+
+
+def _forget(name: str) -> str:
+    from radar_core.data.library import forget
+
+    one = forget(name)
+    reopen()
+    return f"Took {one.title} from the list; its files are untouched"
+
+
+def _remove(name: str) -> str:
+    from radar_core.data.fetching import find_fetched, remove_fetched
+
+    found = find_fetched(name)
+    if found is None:
+        raise BadParameter(f"there is no fetched set called {name} any more")
+    remove_fetched(found)
+    reopen()
+    return f"Removed {found.title} from this disk"

@@ -1,0 +1,68 @@
+"""What the page Library says about the last thing that was done there, and what it asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import streamlit as st
+
+from radar_core.errors import RadarError
+from radar_core.ui.arrivals import for_the_page
+from radar_core.ui.text import plain, sentence
+
+SAID, SURE = "library.said", "library.sure"
+Where = Literal["data", "fetch", "models", "model"]
+
+
+def say(where: Where, text: str, *, bad: bool = False) -> None:
+    """Note what was done, or why not, for the next look at that part of the page."""
+    st.session_state[SAID] = (where, text, bad)
+
+
+def said(where: Where) -> None:
+    """Show what was noted for this part, until something else is done."""
+    noted = st.session_state.get(SAID)
+    if noted is None or noted[0] != where:
+        return
+    text = plain(sentence(for_the_page(noted[1])))
+    if noted[2]:
+        st.error(text, icon=":material/error:")
+    else:
+        st.success(text, icon=":material/check:")
+
+
+def act(where: Where, does: Callable[..., str], *arguments: Any) -> None:
+    """Do something and note what it says, or its error; what was asked before is over."""
+    st.session_state.pop(SURE, None)
+    try:
+        say(where, does(*arguments))
+    except RadarError as error:
+        say(where, str(error), bad=True)
+
+
+def ask(key: str | None) -> None:
+    """Ask whether a thing is really to be removed; None: it is to stay."""
+    if key is None:
+        st.session_state.pop(SURE, None)
+    else:
+        st.session_state[SURE] = key
+    st.session_state.pop(SAID, None)
+
+
+def removal(
+    key: str, question: str, where: Where, does: Callable[..., str], *arguments: Any
+) -> None:
+    """While it is asked: the question, and a button for each answer."""
+    if st.session_state.get(SURE) != key:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(question, width="content")
+        st.button(
+            "Remove it",
+            icon=":material/delete:",
+            key=f"{key}.yes",
+            on_click=act,
+            args=(where, does, *arguments),
+        )
+        st.button("Keep it", key=f"{key}.no", on_click=ask, args=(None,))
