@@ -99,6 +99,7 @@ class Visit:
     page: Any
     external: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    heard: list[bytes] = field(default_factory=list)
 
     def finished(self, address: str = "") -> Any:
         """The page once the case is computed and Streamlit rests."""
@@ -160,12 +161,18 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Visit]]:
         context.set_default_timeout(60_000)  # of a loaded machine
         contexts.append(context)
         opened = Visit(context.new_page())
+
+        def hear(frame: bytes | str) -> None:
+            if isinstance(frame, bytes):
+                opened.heard.append(frame)
+
         own = (server.url, "data:", "blob:", server.url.replace("http", "ws"))
         opened.page.on(
             "request",
             lambda r: None if r.url.startswith(own) else opened.external.append(r.url),
         )
         opened.page.on("pageerror", lambda e: opened.errors.append(str(e)))
+        opened.page.on("websocket", lambda w: w.on("framereceived", hear))
         opened.page.on("console", lambda m: opened.errors.append(m.text) if _bad(m) else None)
         visits.append(opened)
         return opened
@@ -174,7 +181,28 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Visit]]:
     for context in contexts:
         context.close()
     assert [v.external for v in visits if v.external] == []
-    assert [v.errors for v in visits if v.errors] == []
+    assert [v.errors for v in visits if v.errors] == [], [told(v.heard) for v in visits if v.errors]
+
+
+def told(heard: list[bytes]) -> list[str]:
+    """What the server last told a page, in short: of a page that breaks, this is the cause."""
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+    said = []
+    for frame in heard[-80:]:
+        message = ForwardMsg.FromString(frame)
+        kind = message.WhichOneof("type")
+        if kind == "delta":
+            delta = message.delta
+            what = delta.WhichOneof("type")
+            what = delta.new_element.WhichOneof("type") if what == "new_element" else what
+            kind = f"{what} at {list(message.metadata.delta_path)} {delta.fragment_id[:6]}"
+        elif kind == "auto_rerun":
+            kind = f"auto_rerun {message.auto_rerun.fragment_id[:6]}"
+        elif kind == "script_finished":
+            kind = f"script_finished {message.script_finished}"
+        said.append(str(kind))
+    return said
 
 
 def _bad(message: Any) -> bool:
