@@ -39,4 +39,8 @@ def library() -> None:
 def _from_elsewhere(*commands: str) -> None:
     """What a visitor at another machine is told: nobody there may name what lies on this disk."""
     st.markdown("At the machine that runs RADAR, this page offers more; there, the commands are:")
-    st.code("\n".join(f"python -m radar_core {words}" for words in commands), language=None)
+    st.code(
+        "\n".join(f"python -m radar_core {words}" for words in commands),
+        language=None,
+        wrap_lines=True,
+    )

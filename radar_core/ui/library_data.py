@@ -9,7 +9,7 @@ import streamlit as st
 from radar_core.errors import BadParameter
 from radar_core.settings import ROOT
 from radar_core.ui.compute import reopen
-from radar_core.ui.library_said import act, ask, removal, said
+from radar_core.ui.library_said import act, ask, heading, removal, said
 from radar_core.ui.text import plain, quiet, sentence
 
 if TYPE_CHECKING:
@@ -42,12 +42,7 @@ def _card(one: Offered, found: Summary, infos: list[ModelInfo], local: bool, key
 
     fitting = models_for(one.name, infos)
     licence = "MIT" if one.kind == "phantom" else str(one.source.get("licence", ""))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"##### {plain(one.title)}", width="content")
-        if found.synthetic:
-            st.badge("Synthetic", color="blue")
-        if licence:
-            st.badge(plain(licence.partition(" (")[0]), color="gray")
+    heading(one.title, synthetic=found.synthetic, licence=licence)
     if found.error:
         st.warning(plain(sentence(found.error)), icon=":material/warning:")
     else:
@@ -145,8 +140,9 @@ def add_by_path() -> None:
             "The images stay where they are.",
         )
         go.form_submit_button(
-            "**Add**", key="library.add.go", width="stretch", on_click=act, args=("data", _add)
+            "**Add**", key="library.add.go", width="stretch", on_click=act, args=("add", _add)
         )
+    said("add")
 
 
 def _add() -> str:

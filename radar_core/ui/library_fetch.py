@@ -153,10 +153,10 @@ def _under_way(every: tuple[Offer, ...]) -> None:
     def look() -> bool:
         for one in active:
             _progress(one)
-        return bool(names) and [one.name for one in _active(every)] == names
+        return [one.name for one in _active(every)] == names
 
-    with st.container(key="library.fetch.running"):
-        polled(look, active=bool(names))
+    if names:
+        polled(look, active=True)
 
 
 def _progress(one: Offer) -> None:
@@ -186,9 +186,12 @@ def _stop(one: Offer) -> None:
 def _by_hand(one: Offer) -> None:
     from radar_core.data.fetching.run import downloads_of
 
-    with st.expander("Without a network here, or from a mirror", key="library.fetch.by_hand"):
+    job = _job(one)
+    failed = job is not None and job.state == "failed"
+    with st.expander("Without a network here, or from a mirror", expanded=failed):
         st.markdown("Bring these files from elsewhere")
-        st.code("\n".join(remote.url for remote in one.files), language=None)
+        urls = "\n".join(remote.url for remote in one.files)
+        st.code(urls, language=None, wrap_lines=True)
         st.markdown("into this folder, under these names, and press Fetch:")
         st.code(str(downloads_of(one).expanduser().absolute()), language=None, wrap_lines=True)
         st.text_input(

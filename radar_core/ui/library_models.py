@@ -9,7 +9,7 @@ import streamlit as st
 from radar_core.errors import BadParameter
 from radar_core.models.zoo import ARCHITECTURES
 from radar_core.settings import ROOT, settings
-from radar_core.ui.library_said import ask, removal, said
+from radar_core.ui.library_said import ask, heading, removal, said
 from radar_core.ui.text import plain, quiet, sentence
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def models(local: bool) -> None:
     for row in range(0, len(infos), 2):
         for column, info in zip(st.columns(2), infos[row : row + 2], strict=False):
             key = f"library.model.{info.name}"
-            with column, st.container(border=True, height="stretch", key=key):
+            with column, st.container(border=True, key=key):
                 _card(info, offers, local, key)
 
 
@@ -42,10 +42,7 @@ def _card(info: ModelInfo, offers: list[tuple[str, str]], local: bool, key: str)
     card = info.card
     own = local and is_removable(info)
     fitting = data_for(info, (name for name, _ in offers))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"##### {plain(info.title)}", width="content")
-        if card.get("licence"):
-            st.badge(plain(str(card["licence"])), color="gray")
+    heading(info.title, licence=str(card.get("licence") or ""))
     names = [str(name) for name in card["class_names"]]
     built = plain(_architecture(str(card["architecture"])))
     st.markdown(

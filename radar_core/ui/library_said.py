@@ -1,4 +1,4 @@
-"""What the page Library says about the last thing that was done there, and what it asks first."""
+"""What the parts of the page Library share: what was just done, what is asked first, headings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from radar_core.ui.arrivals import for_the_page
 from radar_core.ui.text import plain, sentence
 
 SAID, SURE = "library.said", "library.sure"
-Where = Literal["data", "fetch", "models", "model"]
+Where = Literal["data", "add", "fetch", "models", "model"]
 
 
 def say(where: Where, text: str, *, bad: bool = False) -> None:
@@ -56,8 +56,8 @@ def removal(
     """While it is asked: the question, and a button for each answer."""
     if st.session_state.get(SURE) != key:
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(question, width="content")
+    st.markdown(question)
+    with st.container(horizontal=True, gap="small"):
         st.button(
             "Remove it",
             icon=":material/delete:",
@@ -66,3 +66,11 @@ def removal(
             args=(where, does, *arguments),
         )
         st.button("Keep it", key=f"{key}.no", on_click=ask, args=(None,))
+
+
+def heading(title: str, *, licence: str = "", synthetic: bool = False) -> None:
+    """The first line of a card."""
+    badges = " :blue-badge[Synthetic]" if synthetic else ""
+    if licence:
+        badges += f" :gray-badge[{plain(licence.partition(' (')[0])}]"
+    st.markdown(f"##### {plain(title)}{badges}")
