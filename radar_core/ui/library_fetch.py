@@ -98,14 +98,14 @@ def _button(one: Offer) -> None:
         on_click=_fetch,
         args=(one,),
     )
-    have = already(one)
-    if have:
+    if not here and (have := already(one)):
         quiet(f"{in_words(have)} of its files are here; it goes on from there.")
     quiet("Fetching it accepts its licence. It goes on when you leave the page.")
 
 
 def _fetch(one: Offer) -> None:
     st.session_state.pop(SAID, None)
+    st.session_state[SEEN].add(one.name)  # a small one may have come before the next look
     fetch_jobs().forget(_key(one))
     fetch_jobs().submit(
         _key(one),
