@@ -25,7 +25,8 @@ class Settings:
         memory_mb: working memory that a batch of one model's passes may take, in MiB.
         cache_mb: results kept for visitors, in MiB, over all caches of finished cases.
         data: folders or CSV files offered beside the phantom, separated by `os.pathsep`.
-        fetched: the folder for data sets that `python -m radar_core fetch` brings; `data/` here.
+        fetched: the folder for data sets that are fetched, and for the list of those added from
+            elsewhere on this machine; `data/` here.
         models: folders with further models (`NAME.safetensors` and `NAME.json`), likewise.
         upload_mb: the largest image file accepted, in MiB.
         megapixels: the largest image accepted, judged before a pixel is decoded.

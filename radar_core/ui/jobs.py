@@ -149,6 +149,12 @@ class JobStore:
             if key in self._jobs and not self._jobs[key].active:
                 del self._jobs[key]
 
+    def forget_finished(self) -> None:
+        """Drop every result: a name that they were computed under means something else now."""
+        with self._wake:
+            self._jobs = OrderedDict((k, job) for k, job in self._jobs.items() if job.active)
+            self._slots = {place: k for place, k in self._slots.items() if k in self._jobs}
+
     def close(self) -> None:
         """Stop the worker; jobs under way are cancelled."""
         with self._wake:

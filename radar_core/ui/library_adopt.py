@@ -19,7 +19,7 @@ from radar_core.ui.arrivals import (
     inspection_steps,
 )
 from radar_core.ui.jobs import Job, adoption_jobs
-from radar_core.ui.library_said import SAID, said, say
+from radar_core.ui.library_said import SAID, changed, said, say
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet, sentence
 
@@ -177,6 +177,7 @@ def _found(looked: Looked, found: Found) -> None:
         _wait(job.key, "adding it")
         return
     if job is not None and job.state == "done":
+        changed()
         say("models", f"Added {job.value.path.stem}")
         _let_go()
         st.rerun()

@@ -8,8 +8,7 @@ import streamlit as st
 
 from radar_core.errors import BadParameter
 from radar_core.settings import ROOT
-from radar_core.ui.compute import reopen
-from radar_core.ui.library_said import act, ask, heading, removal, said
+from radar_core.ui.library_said import act, ask, changed, heading, removal, said
 from radar_core.ui.text import plain, quiet, sentence
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def _add() -> str:
     from radar_core.data.library import add_folder
 
     one, data = add_folder(st.session_state[PATH])
-    reopen()
+    changed()
     st.session_state[PATH] = ""
     return f"Added {one.title}: {data.found}"
 
@@ -158,7 +157,7 @@ def _forget(name: str) -> str:
     from radar_core.data.library import forget
 
     one = forget(name)
-    reopen()
+    changed()
     return f"Took {one.title} from the list; its files are untouched"
 
 
@@ -169,5 +168,5 @@ def _remove(name: str) -> str:
     if found is None:
         raise BadParameter(f"there is no fetched set called {name} any more")
     remove_fetched(found)
-    reopen()
+    changed()
     return f"Removed {found.title} from this disk"

@@ -8,7 +8,7 @@ import streamlit as st
 
 from radar_core.ui.arrivals import fetch_steps, for_the_page
 from radar_core.ui.jobs import Job, fetch_jobs
-from radar_core.ui.library_said import SAID, said, say
+from radar_core.ui.library_said import SAID, changed, said, say
 from radar_core.ui.polling import polled
 from radar_core.ui.text import plain, quiet, sentence
 
@@ -136,6 +136,7 @@ def _ended(every: tuple[Offer, ...]) -> None:
         if one.name in seen and (job is None or not job.active):
             seen.discard(one.name)
             if job is not None and job.state == "done":
+                changed()
                 say("fetch", f"Fetched {one.title}; it is in the list")
         elif job is not None and job.active:
             seen.add(one.name)

@@ -9,7 +9,7 @@ import streamlit as st
 from radar_core.errors import BadParameter
 from radar_core.models.zoo import ARCHITECTURES
 from radar_core.settings import ROOT, settings
-from radar_core.ui.library_said import ask, heading, removal, said
+from radar_core.ui.library_said import ask, changed, heading, removal, said
 from radar_core.ui.text import plain, quiet, sentence
 
 if TYPE_CHECKING:
@@ -138,4 +138,5 @@ def _remove(name: str) -> str:
     if training is not None and training.condition == "running":
         raise BadParameter(f"{name} is being trained; stop that first, on the page Train")
     remove_model(found)
+    changed()
     return f"Removed {found.title} from this disk"

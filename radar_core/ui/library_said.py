@@ -9,6 +9,8 @@ import streamlit as st
 
 from radar_core.errors import RadarError
 from radar_core.ui.arrivals import for_the_page
+from radar_core.ui.compute import reopen
+from radar_core.ui.jobs import device_jobs, picture_jobs
 from radar_core.ui.text import plain, sentence
 
 SAID, SURE = "library.said", "library.sure"
@@ -66,6 +68,13 @@ def removal(
             args=(where, does, *arguments),
         )
         st.button("Keep it", key=f"{key}.no", on_click=ask, args=(None,))
+
+
+def changed() -> None:
+    """A name may mean other images or another network now: nothing kept under it holds."""
+    reopen()
+    device_jobs().forget_finished()
+    picture_jobs().forget_finished()
 
 
 def heading(title: str, *, licence: str = "", synthetic: bool = False) -> None:

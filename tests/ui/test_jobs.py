@@ -271,6 +271,19 @@ def test_a_bug_is_logged_and_told_in_one_sentence(
     until(lambda: after.state == "done")
 
 
+def test_results_are_dropped_where_a_name_means_something_else_now(
+    store: JobStore, work: Work
+) -> None:
+    done = store.submit("done", given(1), owner="one", slot="case")
+    until(lambda: ended(done))
+    running = store.submit("running", work.steps("b"), owner="one", slot="other")
+    work.wait_for_one()
+    store.forget_finished()
+    assert store.get("done", "one") is None and store.get("running", "one") is running
+    work.let("b")
+    until(lambda: running.state == "done")
+
+
 def test_closing_cancels_and_ends_the_worker(work: Work) -> None:
     store = JobStore("closing")
     store.submit("a", work.steps("a"), owner="one", slot="case")
