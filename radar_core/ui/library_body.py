@@ -38,7 +38,7 @@ def library() -> None:
 
 def _from_elsewhere(*commands: str) -> None:
     """What a visitor at another machine is told: nobody there may name what lies on this disk."""
-    st.markdown("At the machine that runs RADAR, this page offers more; there, the commands are:")
+    st.markdown("Adding is for whoever is at the machine that runs RADAR: on this page, or by")
     st.code(
         "\n".join(f"python -m radar_core {words}" for words in commands),
         language=None,

@@ -43,13 +43,14 @@ def _card(one: Offered, found: Summary, infos: list[ModelInfo], local: bool, key
     licence = "MIT" if one.kind == "phantom" else str(one.source.get("licence", ""))
     heading(one.title, synthetic=found.synthetic, licence=licence)
     if found.error:
-        st.warning(plain(sentence(found.error)), icon=":material/warning:")
+        why = found.error if local else "It cannot be opened at the moment"
+        st.warning(plain(sentence(why)), icon=":material/warning:")
     else:
         st.markdown(plain(sentence(found.found)))
         quiet(f"Classes: {_listed(found.class_names)}")
         _read_by(fitting)
         _skipped(found)
-    _whence(one)
+    _whence(one, local)
     with st.container(horizontal=True, gap="small"):
         if not found.error:
             _ways_on(one, fitting, key)
@@ -94,20 +95,22 @@ def _skipped(found: Summary) -> None:
         return
     count = len(found.problems)
     with st.expander(f"{count:,} {'was' if count == 1 else 'were'} skipped"):
-        for problem in found.problems[:MOST]:
-            quiet(f"{plain(problem.name)}: {plain(sentence(problem.why))}")
+        lines = [f"{problem.name} {problem.why}" for problem in found.problems[:MOST]]
         if count > MOST:
-            quiet(f"And {count - MOST:,} more.")
+            lines.append(f"and {count - MOST:,} more")
+        st.markdown("\n".join(f"- :small[:gray[{plain(line)}]]" for line in lines))
 
 
-def _whence(one: Offered) -> None:
+def _whence(one: Offered, local: bool) -> None:
+    """Where it comes from; where it lies on the disk concerns nobody elsewhere."""
+    path = f": {plain(str(one.path))}" if local else ""
     if one.kind == "fetched":
         quiet(f"Cite: {plain(str(one.source.get('citation', '')))}")
-        quiet(f"Fetched on {plain(str(one.source.get('fetched', '')))} into {plain(str(one.path))}")
+        quiet(f"Fetched on {plain(str(one.source.get('fetched', '')))}{path}")
     elif one.kind == "added":
-        quiet(f"Added: {plain(str(one.path))}")
+        quiet(f"Added by its path{path}")
     elif one.kind == "settings":
-        quiet(f"From RADAR\\_DATA: {plain(str(one.path))}")
+        quiet(f"From RADAR\\_DATA{path}")
     else:
         quiet("Drawn by RADAR itself; no patient's image is in it.")
 

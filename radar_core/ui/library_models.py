@@ -68,7 +68,8 @@ def _card(info: ModelInfo, offers: list[tuple[str, str]], local: bool, key: str)
         question = f"Remove {plain(info.title)} from this disk?"
         removal(f"{key}.sure", question, "models", _remove, info.name)
     with st.expander("Its card", key=f"{key}.card"):
-        quiet(plain(str(info.path)))
+        if local:
+            quiet(plain(str(info.path)))
         st.json(dict(card), expanded=1)
 
 

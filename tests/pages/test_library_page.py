@@ -87,7 +87,7 @@ def test_a_folder_is_added_in_two_steps_and_is_there_at_the_next_visit(own: Open
         box = next(s for s in at.selectbox if s.label == "Data")
         assert "*my* images" in box.options
     at = own("library")
-    assert "Added: " in told(at)
+    assert "Added by its path: " in told(at)
     at = press(at, "Forget")
     assert "its files are untouched" in told(at)
     assert [one.name for one in offered()] == ["phantom"]
@@ -112,7 +112,7 @@ def test_skipped_images_are_named(own: Open, tmp_path: Path):
         (folder / "nv" / f"bad{number:02}.png").write_bytes(b"")
     at = add(own("library"), folder)
     assert any(e.label == "30 were skipped" for e in at.expander)
-    assert "nv/bad00.png" in told(at) and "And 10 more." in told(at)
+    assert "nv/bad00.png" in told(at) and "and 10 more" in told(at)
 
 
 @pytest.mark.parametrize("page", ["library", "case", "evaluate", "train", "checks", "home"])
@@ -331,6 +331,7 @@ def test_a_visitor_from_elsewhere_is_told_the_commands(
     assert not at.exception
     assert not at.text_input and not at.get("file_uploader")
     assert not [b.label for b in at.button if b.label in ("Forget", "Remove…", "**Fetch**")]
+    assert str(tmp_path) not in told(at), "where things lie concerns nobody elsewhere"
     codes = "\n".join(c.value for c in at.code)
     for words in ("add PATH", "fetch NAME", "adopt FILE"):
         assert f"python -m radar_core {words}" in codes
