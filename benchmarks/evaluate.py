@@ -1,6 +1,7 @@
 """What evaluating a labelled set costs beside the bare forward passes, as JSON.
 
-    python benchmarks/evaluate.py [--model phantom|FILE] [--images 1000] [--data PATH] [--repeat 3]
+    python benchmarks/evaluate.py [--model phantom|FILE|random:ARCHITECTURE] [--images 1000]
+        [--data PATH] [--repeat 3]
 
 Without `--data`, phantom images are first written to a temporary folder as PNG files, so that what
 is timed is reading files, as of any data set. The evaluation, its intervals included, and the bare
@@ -35,7 +36,7 @@ from PIL import Image
 from torch import Tensor
 
 import radar_core as radar
-from benchmarks.methods import timed
+from benchmarks.methods import load, timed
 from radar_core.data import DataSet
 from radar_core.data.synthetic import PhantomData
 from radar_core.evaluation import evaluate
@@ -136,7 +137,7 @@ def main() -> None:
     parser.add_argument("--drawn", action="store_true", help="take the phantom itself")
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
-    model = radar.load_model(arguments.model)
+    model = load(arguments.model)
     with tempfile.TemporaryDirectory() as folder:
         source = arguments.data or ("phantom" if arguments.drawn else folder)
         if source == folder:
