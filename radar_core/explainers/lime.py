@@ -25,9 +25,9 @@ from radar_core.params import field_range
 from radar_core.runtime import Passes, Progress
 
 KERNEL_WIDTH = 0.25  # of cosine distances, as lime's image explainer
-# One block of 128 masks already finds the five strongest of some 50 superpixels about as often as
-# 1,000 independent masks do; a whole second one to make sure of that would double the cost.
-STEP = 32
+# Masks after the first block of 128, and how often in turn they have to leave the ranking as it was:
+# once is luck too often (docs/findings.md).
+STEP, HOLD = 32, 3
 
 
 @EXPLAINERS.register("lime")
@@ -84,6 +84,7 @@ class Lime:
             cap=self.samples,
             draw=lambda count: orthogonal_block(count, generator),
             step=STEP,
+            hold=HOLD,
             ends=False,
             fit=surrogate,
             progress=progress,

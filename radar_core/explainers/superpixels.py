@@ -100,6 +100,7 @@ def explain_superpixels(
     cap: int,
     draw: Callable[[int], Bool[Tensor, "s m"]],
     step: int | None = None,
+    hold: int = 1,
     ends: bool,
     fit: Fit,
     progress: Progress,
@@ -112,6 +113,7 @@ def explain_superpixels(
     Args:
         draw: for a number of superpixels, the next block of masks.
         step: how many more at a time; None: a block.
+        hold: how many times in turn they have to leave the five as they were.
         ends: whether the whole image and the wholly hidden one are read first.
         fit: from masks and readings, the coefficients and what is to be stated of them.
     """
@@ -127,7 +129,7 @@ def explain_superpixels(
     size = 2 if ends else 0
     if ends:
         values.append(read(0, first, progress.part(0, 0.01)))
-    before, stable = None, False
+    before, held, stable = None, 0, False
     waiting = draw(count)
     while size < cap and not stable:
         some = len(waiting) if before is None or step is None else step
@@ -140,8 +142,9 @@ def explain_superpixels(
         values.append(read(0, block, part))
         size += len(block)
         now = top(fit(torch.cat(masks).numpy(), np.concatenate(values))[0])
+        held = held + 1 if now == before else 0
         # The readings of one superpixel alone, hidden or not, have no ranking to wait for.
-        stable = now == before or count == 1
+        stable = held == hold or count == 1
         before = now
     used = torch.cat(masks)
     readings = [np.concatenate(values)]
