@@ -25,7 +25,7 @@ from radar_core.params import field_range
 from radar_core.runtime import Passes, Progress
 
 KERNEL_WIDTH = 0.25  # of cosine distances, as lime's image explainer
-# Masks after the first block of 128, and how often in turn they have to leave the ranking as it was:
+# Masks after the first block, and how often in turn they have to leave the ranking as it was:
 # once is luck too often (docs/findings.md).
 STEP, HOLD = 32, 3
 
