@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def first_line(error: Exception) -> str:
+    """What somebody else's error says, short enough for a sentence of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:140]
+
+
 class RadarError(Exception):
     """Base of every error that is the user's to mend; they are shown its text, no traceback."""
 

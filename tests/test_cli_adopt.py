@@ -33,7 +33,7 @@ def test_says_what_it_found_writes_and_names_the_next_command(capsys, saved, tmp
     assert code == 0
     assert "architecture  mobilenet_v3_small  (by names and shapes of its tensors)" in out
     assert "mean          0.5, 0.5, 0.5  (as you say)" in out
-    assert "input size    64 px  (as you say)" in out
+    assert "image size    64 px  (as you say)" in out
     card = json.loads((tmp_path / "models" / "my-net.json").read_text())
     assert (card["licence"], card["input_size"]) == ("MIT", 64)
     following = out.splitlines()[-1].removeprefix("next: python -m radar_core ").split()

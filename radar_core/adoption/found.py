@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from radar_core.adoption.fitting import Fit
 from radar_core.adoption.reading import Contents, Facts, Kind, kind_of, read_weights
 from radar_core.adoption.search import Searched, fit_to, nearest_words, search
-from radar_core.errors import BadModel
+from radar_core.errors import BadModel, first_line
 from radar_core.models.foreign import Head, Published, last_map, network, published
 from radar_core.models.programs import PROGRAMS, open_program
 from radar_core.runtime import Progress
@@ -221,7 +221,7 @@ def _cam(path: Path, module: nn.Module, side: int) -> str:
         return last_map(module, noise(1, side))
     except RuntimeError as error:
         raise BadModel(
-            f"{path.name} does not run at {side} px ({_first_line(error)}); "
+            f"{path.name} does not run at {side} px ({first_line(error)}); "
             "name its size with --size"
         ) from None
 
@@ -232,10 +232,6 @@ def _cam_source(layer: str) -> str:
 
 def _suit(names: tuple[str, ...], outputs: int) -> bool:
     return len(names) == max(outputs, 2) and len(set(names)) == len(names)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:140]
 
 
 def _program(path: Path, kind: Kind, architecture: str | None, side: int | None) -> Found:
@@ -262,7 +258,7 @@ def _program(path: Path, kind: Kind, architecture: str | None, side: int | None)
     else:
         raise BadModel(
             f"{path.name} does not take two images of {wanted or 'any usual'} px at once "
-            f"({_first_line(error) if error else ''}); a program that is fixed to one batch size "
+            f"({first_line(error) if error else ''}); a program that is fixed to one batch size "
             'or image size is exported anew: dynamic_shapes={"x": {0: torch.export.Dim("n")}}, '
             "and --size names its side"
         )
@@ -293,6 +289,3 @@ def _program(path: Path, kind: Kind, architecture: str | None, side: int | None)
         notes=HIDDEN if kind == "torchscript" else (),
         module=module,
     )
-
-
-__all__ = ["Found", "inspect_checkpoint"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,11 @@ from radar_core.adoption.trial import try_out
 from radar_core.errors import BadModel, BadParameter
 from radar_core.models import list_models, load_model, save_model
 from radar_core.models.classifier import Classifier
+from radar_core.models.own import checked_name
 from radar_core.models.programs import PROGRAMS
 from radar_core.models.store import SUFFIXES, write_model
 from radar_core.runtime import Progress
 from radar_core.settings import settings
-
-NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")  # as the page Train has it
 
 
 @dataclass(frozen=True)
@@ -109,10 +107,7 @@ def adopt(
 
 
 def _check_name(name: str, folder: Path, replace: bool) -> None:
-    if not NAME.fullmatch(name):
-        raise BadParameter(
-            f"a model's name has 1 to 40 letters, digits, - and _, which {name!r} has not"
-        )
+    checked_name(name)
     taken = {info.name: info.path for info in list_models()}
     own = folder / f"{name}.json"
     if name in taken and taken[name].resolve() != own.resolve():
@@ -172,6 +167,3 @@ def _card(found: Found, title: str, trained_on: str | None, licence: str | None)
     if licence:
         card["licence"] = licence
     return card
-
-
-__all__ = ["Adopted", "adopt"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from radar_core.adoption.found import noise
-from radar_core.errors import BadModel
+from radar_core.errors import BadModel, first_line
 from radar_core.models.classifier import Classifier
 
 COUNT = 5
@@ -64,9 +64,9 @@ def _run(model: Classifier, images: torch.Tensor) -> torch.Tensor:
     except BadModel:
         raise
     except Exception as error:  # a network's own; what it says is passed on
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:140]
         raise BadModel(
-            f"{model.name} does not run on {len(images)} images of {model.input_size} px ({said}); "
+            f"{model.name} does not run on {len(images)} images of {model.input_size} px "
+            f"({first_line(error)}); "
             "name its size with --size; a program fixed to one batch size is exported anew with "
             'dynamic_shapes={"x": {0: torch.export.Dim("n")}}'
         ) from None

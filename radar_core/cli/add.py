@@ -21,8 +21,8 @@ def add(commands: Any) -> None:
 
 def _add(arguments: argparse.Namespace) -> int:
     from radar_core.data.library import add_folder, forget
-    from radar_core.evaluation.fitting import models_for
     from radar_core.models import list_models
+    from radar_core.models.matching import models_for
 
     if arguments.forget:
         print(f"{forget(arguments.path).name} is no longer in the list; its files are untouched")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -40,10 +39,13 @@ def add(commands: Any) -> None:
 
 def _adopt(arguments: argparse.Namespace) -> int:
     from radar_core.adoption import adopt, inspect_checkpoint
+    from radar_core.adoption.stated import class_list, classes_wanted, three_numbers
+    from radar_core.models.own import proposed_name
 
     if arguments.size is not None and not 16 <= arguments.size <= 2048:
         raise BadParameter(f"--size is 16 to 2048 pixels, not {arguments.size}")
-    mean, std = _three("--mean", arguments.mean), _three("--std", arguments.std)
+    mean = three_numbers("--mean", arguments.mean)
+    std = three_numbers("--std", arguments.std)
     classes = _classes(arguments)
     progress = watched()
     found = inspect_checkpoint(
@@ -58,11 +60,9 @@ def _adopt(arguments: argparse.Namespace) -> int:
             arguments.file, architecture=chosen, input_size=arguments.size, progress=progress
         )
     if classes is None and "class_names" in found.missing:
-        count = 2 if found.outputs == 1 else found.outputs
-        said = "the negative one first" if found.outputs == 1 else "in the order of the logits"
-        asked = f"The {count} class names, {said}, with commas: "
-        classes = _split(_wanted(ask, asked, "--classes a,b,… or --classes-from DATA", found))
-    name = arguments.name or re.sub(r"[^A-Za-z0-9_-]+", "-", arguments.file.stem).strip("-")[:40]
+        asked = f"The {classes_wanted(found)}, with commas: "
+        classes = class_list(_wanted(ask, asked, "--classes a,b,… or --classes-from DATA", found))
+    name = arguments.name or proposed_name(arguments.file.name)
     done = adopt(
         arguments.file,
         name=name,
@@ -83,27 +83,13 @@ def _adopt(arguments: argparse.Namespace) -> int:
 
 
 def _classes(arguments: argparse.Namespace) -> tuple[str, ...] | None:
+    from radar_core.adoption.stated import class_list
+
     if arguments.classes_from is not None:
         from radar_core.data import open_data
 
         return tuple(open_data(arguments.classes_from).class_names)
-    return None if arguments.classes is None else _split(arguments.classes)
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _three(option: str, text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if len(values) != 3:
-        raise BadParameter(f"{option} is three numbers with commas, not {text!r}")
-    return values
+    return None if arguments.classes is None else class_list(arguments.classes)
 
 
 def _ask(question: str) -> str:
@@ -122,35 +108,12 @@ def _wanted(ask: Callable[[str], str] | None, question: str, option: str, found:
     return answer
 
 
-def _table(
-    found: Found,
-    classes: tuple[str, ...] | None,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-    layer: str | None,
-) -> str:
+def _table(found: Found, *stated: Any) -> str:
     """What was found, and where each value comes from."""
+    from radar_core.adoption.stated import rows
 
-    def numbers(values: tuple[float, ...]) -> str:
-        return ", ".join(f"{value:.4g}" for value in values)
-
-    yours, sources = "as you say", found.sources
-    head = f"{found.outputs} logit{'s' if found.outputs != 1 else ''}"
-    if found.head:
-        head += f" from {found.head.at}: {', '.join(found.head.layers)}"
-    names = classes or found.class_names
-    rows = [
-        ("architecture", " or ".join(found.architectures), sources["architecture"]),
-        ("head", head, ""),
-        ("classes", ", ".join(names) or "?", yours if classes else sources["class_names"]),
-        ("input size", f"{found.input_size} px", sources["input_size"]),
-        ("mean", numbers(mean or found.mean), yours if mean else sources["mean"]),
-        ("std", numbers(std or found.std), yours if std else sources["mean"]),
-        (
-            "Grad-CAM",
-            layer or found.cam_layer or "no layer",
-            yours if layer else sources["cam_layer"],
-        ),
+    lines = [
+        f"{key:<13} {value}{f'  ({source})' if source else ''}"
+        for key, value, source in rows(found, *stated)
     ]
-    lines = [f"{key:<13} {value}{f'  ({source})' if source else ''}" for key, value, source in rows]
     return "\n".join([*lines, *found.notes])

@@ -71,7 +71,7 @@ def _rows(kind: str) -> list[dict[str, Any]]:
 def _model(info: ModelInfo) -> dict[str, Any]:
     """A model's row, with the data offered here that it was trained on."""
     from radar_core.data.library import offered
-    from radar_core.evaluation.fitting import data_for
+    from radar_core.models.matching import data_for
 
     reads = data_for(info, (one.name for one in offered()))
     trained = str(info.card.get("trained_on") or "")
@@ -91,8 +91,8 @@ def _model(info: ModelInfo) -> dict[str, Any]:
 def _data(one: Offered) -> dict[str, Any]:
     """A data set's row, with the models that were trained on it."""
     from radar_core.data.library import summary
-    from radar_core.evaluation.fitting import models_for, titles
     from radar_core.models import list_models
+    from radar_core.models.matching import models_for, titles
 
     found, models = summary(one), models_for(one.name, list_models())
     said = found.error or found.found

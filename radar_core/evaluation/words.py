@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from radar_core.evaluation.result import Estimate, Evaluation
+from radar_core.models.matching import same_data
 from radar_core.verdict import certainty
 
 TITLES: Mapping[str, str] = {
@@ -161,11 +162,6 @@ def cautions(found: Evaluation) -> tuple[str, ...]:
             f"{_images(found.unlabelled)} without a label {'is' if one else 'are'} left out."
         )
     return tuple(said)
-
-
-def same_data(one: str, other: str) -> bool:
-    """Whether two names mean the same data: equal, or the same last folder or file."""
-    return one == other or Path(one).name == Path(other).name
 
 
 def data_title(name: str) -> str:

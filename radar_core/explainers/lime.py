@@ -26,7 +26,7 @@ from radar_core.runtime import Passes, Progress
 
 KERNEL_WIDTH = 0.25  # of cosine distances, as lime's image explainer
 # Masks after the first block, and how often in turn they have to leave the ranking as it was:
-# once is luck too often (docs/findings.md).
+# after once, two seeds agreed less (docs/findings.md).
 STEP, HOLD = 32, 3
 
 

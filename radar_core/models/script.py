@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from radar_core.errors import BadModel
+from radar_core.errors import BadModel, first_line
 from radar_core.models.archive import members
 from radar_core.models.operations import SCRIPT
 
@@ -65,8 +65,9 @@ def open_script(path: Path) -> nn.Module:
         kinds = {node.kind() for graph in _graphs(module) for node in _nodes(graph)}
         has_forward = module._c._has_method("forward")
     except Exception as error:  # whatever a damaged or hostile file makes the reader raise
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:140]
-        raise BadModel(f"{path.name} is no TorchScript that can be loaded ({said})") from None
+        raise BadModel(
+            f"{path.name} is no TorchScript that can be loaded ({first_line(error)})"
+        ) from None
     if not has_forward:
         raise BadModel(f"{path.name} has no method forward; save the network itself")
     if strange := sorted(kinds - SCRIPT):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -20,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from radar_core.data.fetching.fetched import find_fetched
 from radar_core.errors import BadParameter, CannotWrite, RadarError
+from radar_core.models.own import NAME, checked_name
 from radar_core.params import build, controls
 from radar_core.settings import ROOT
 from radar_core.training.plan import LOCK, STATE, Plan
@@ -27,7 +27,6 @@ from radar_core.training.recipe import Recipe
 from radar_core.training.workshop import Course, read_course
 
 LOG = "training.log"
-NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 PYTHON = (sys.executable, "-m", "radar_core")
 _STARTED: dict[Path, subprocess.Popen[bytes]] = {}  # by workshop; kept, or they become zombies
 _ONE_AT_A_TIME = threading.Lock()
@@ -58,20 +57,6 @@ class Training:
     def log(self) -> Path:
         """The file of all that the process said."""
         return self.plan.out / LOG
-
-
-def checked_name(name: str) -> str:
-    """A name for a model.
-
-    Raises:
-        BadParameter: anything but letters, digits, `-` and `_`, at most 40 of them.
-    """
-    if not NAME.fullmatch(name):
-        raise BadParameter(
-            f"a model's name has 1 to 40 letters, digits, - or _, and {name[:60]!r} is none; "
-            "choose another, such as my-model"
-        )
-    return name
 
 
 def planned(folder: Path, name: str, data: str, arch: str, **more: Any) -> Plan:

@@ -239,7 +239,7 @@ def _attack_title(method: Any) -> str:
 
 def _say_what_fits(wanted: Wanted, infos: Sequence[ModelInfo], model: str) -> None:
     """Where the model was trained on other images and another one on these, name that one."""
-    from radar_core.evaluation.fitting import models_for
+    from radar_core.models.matching import models_for
 
     if wanted.data is None:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from radar_core.errors import BadParameter, RadarError
-from radar_core.ui.arrivals import (
+from radar_core.errors import RadarError
+from radar_core.ui.jobs import Job, adoption_jobs
+from radar_core.ui.library_jobs import (
     Chosen,
     Delivery,
     adoption_steps,
     for_the_page,
     inspection_steps,
 )
-from radar_core.ui.jobs import Job, adoption_jobs
 from radar_core.ui.library_said import SAID, changed, said, say
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet, sentence
@@ -199,23 +198,14 @@ def _found(looked: Looked, found: Found) -> None:
         st.button("Another file", key="library.model.other", on_click=_give_up)
 
 
-def _numbers(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:.4g}" for value in values)
-
-
 def _table(found: Found) -> None:
-    logits = f"{found.outputs} logit{'s' if found.outputs != 1 else ''}"
-    source = found.sources
-    rows = [
-        ("Architecture", " or ".join(found.architectures), source["architecture"]),
-        ("Output", logits, "its last layer"),
-        ("Class names", ", ".join(found.class_names) or "?", source["class_names"] or "to be told"),
-        ("Image size", f"{found.input_size} pixels", source["input_size"]),
-        ("Mean and deviation", f"{_numbers(found.mean)}; {_numbers(found.std)}", source["mean"]),
-        ("Grad-CAM layer", found.cam_layer or "none", source["cam_layer"]),
-    ]
+    from radar_core.adoption.stated import rows
+
     st.table(
-        [{"": w, "Found": plain(text), "Whence": plain(why)} for w, text, why in rows],
+        [
+            {"": word[:1].upper() + word[1:], "Found": plain(text), "Whence": plain(why)}
+            for word, text, why in rows(found)
+        ],
         border="horizontal",
     )
 
@@ -225,15 +215,19 @@ def _key(looked: Looked, field: str) -> str:
 
 
 def _fields(looked: Looked, found: Found) -> None:
+    from radar_core.adoption.stated import classes_wanted, numbers
     from radar_core.data.library import offered, summary
+    from radar_core.models.own import proposed_name
 
     wanted = max(found.outputs, 2)
     sets = [(one, summary(one)) for one in offered()]
     fitting = {one.name: s.class_names for one, s in sets if len(s.class_names) == wanted}
     titles = {one.name: one.title for one, _ in sets}
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(looked.given.name).stem).strip("-")[:40]
+    proposed = proposed_name(looked.given.name)
     left, middle, right = st.columns(3)
-    left.text_input("Name", stem, key=_key(looked, "name"), help="1 to 40 letters, digits, - or _")
+    left.text_input(
+        "Name", proposed, key=_key(looked, "name"), help="1 to 40 letters, digits, - or _"
+    )
     source = middle.selectbox(
         "Class names",
         [TYPED, *fitting],
@@ -243,9 +237,8 @@ def _fields(looked: Looked, found: Found) -> None:
         "as most training programs have them; check it.",
     )
     if source == TYPED:
-        order = "the negative one first" if found.outputs == 1 else "in the order of the logits"
         right.text_input(
-            f"Its {wanted} class names, {order}",
+            f"Its {classes_wanted(found)}",
             ", ".join(found.class_names),
             key=_key(looked, "names"),
             placeholder="with commas",
@@ -278,8 +271,8 @@ def _fields(looked: Looked, found: Found) -> None:
         first.number_input(
             "Image size, pixels", 16, 2048, found.input_size, key=_key(looked, "side")
         )
-        second.text_input("Mean", _numbers(found.mean), key=_key(looked, "mean"))
-        third.text_input("Deviation", _numbers(found.std), key=_key(looked, "std"))
+        second.text_input("Mean", numbers(found.mean), key=_key(looked, "mean"))
+        third.text_input("Deviation", numbers(found.std), key=_key(looked, "std"))
         fourth.text_input(
             "Grad-CAM layer", found.cam_layer, key=_key(looked, "layer"), placeholder="none"
         )
@@ -304,6 +297,7 @@ def _chosen(looked: Looked, found: Found) -> Chosen:
     Raises:
         BadParameter: numbers that are none.
     """
+    from radar_core.adoption.stated import class_list, three_numbers
     from radar_core.data.library import offered, summary
     from radar_core.evaluation.words import data_title
 
@@ -311,7 +305,7 @@ def _chosen(looked: Looked, found: Found) -> Chosen:
         return str(st.session_state.get(_key(looked, field)) or "").strip()
 
     source = value("names_from")
-    names = tuple(part.strip() for part in value("names").split(",") if part.strip())
+    names = class_list(value("names"))
     if source not in ("", TYPED):
         names = next((summary(one).class_names for one in offered() if one.name == source), ())
     trained = value("trained_on")
@@ -320,21 +314,9 @@ def _chosen(looked: Looked, found: Found) -> Chosen:
         class_names=names,
         architecture=value("arch") or found.architecture,
         input_size=int(value("side") or found.input_size),
-        mean=_three("the mean", value("mean")) or found.mean,
-        std=_three("the deviation", value("std")) or found.std,
+        mean=three_numbers("the mean", value("mean")) or found.mean,
+        std=three_numbers("the deviation", value("std")) or found.std,
         cam_layer=value("layer"),
         trained_on="phantom" if trained == "phantom" else data_title(trained) if trained else "",
         licence=value("licence"),
     )
-
-
-def _three(what: str, text: str) -> tuple[float, ...]:
-    if not text:
-        return ()
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if len(values) != 3:
-        raise BadParameter(f"{what} is three numbers with commas, not {text!r}")
-    return values

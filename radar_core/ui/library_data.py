@@ -8,7 +8,7 @@ import streamlit as st
 
 from radar_core.errors import BadParameter
 from radar_core.settings import ROOT
-from radar_core.ui.library_said import act, ask, changed, heading, removal, said
+from radar_core.ui.library_said import act, ask, cards, changed, heading, removal, said
 from radar_core.ui.text import plain, quiet, sentence
 
 if TYPE_CHECKING:
@@ -26,18 +26,14 @@ def data_sets(local: bool) -> None:
 
     said("data")
     infos, every = list_models(), offered()
-    for row in range(0, len(every), 2):
-        for column, number in zip(
-            st.columns(2), range(row, min(row + 2, len(every))), strict=False
-        ):
-            one = every[number]
-            key = f"library.data.{number}"
-            with column, st.container(border=True, height="stretch", key=key):
-                _card(one, summary(one), infos, local, key)
+    for number, (place, one) in enumerate(zip(cards(len(every)), every, strict=True)):
+        key = f"library.data.{number}"
+        with place, st.container(border=True, height="stretch", key=key):
+            _card(one, summary(one), infos, local, key)
 
 
 def _card(one: Offered, found: Summary, infos: list[ModelInfo], local: bool, key: str) -> None:
-    from radar_core.evaluation.fitting import models_for
+    from radar_core.models.matching import models_for
 
     fitting = models_for(one.name, infos)
     licence = "MIT" if one.kind == "phantom" else str(one.source.get("licence", ""))
@@ -82,7 +78,7 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _read_by(fitting: list[ModelInfo]) -> None:
-    from radar_core.evaluation.fitting import titles
+    from radar_core.models.matching import titles
 
     if fitting:
         quiet(f"Read by: **{plain(titles(fitting))}**, trained on these images.")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from radar_core.ui.arrivals import fetch_steps, for_the_page
 from radar_core.ui.jobs import Job, fetch_jobs
+from radar_core.ui.library_jobs import fetch_steps, for_the_page
 from radar_core.ui.library_said import SAID, changed, said, say
 from radar_core.ui.polling import polled
 from radar_core.ui.text import plain, quiet, sentence

@@ -9,7 +9,7 @@ import streamlit as st
 from radar_core.errors import BadParameter
 from radar_core.models.zoo import ARCHITECTURES
 from radar_core.settings import ROOT, settings
-from radar_core.ui.library_said import ask, changed, heading, removal, said
+from radar_core.ui.library_said import ask, cards, changed, heading, removal, said
 from radar_core.ui.text import plain, quiet, sentence
 
 if TYPE_CHECKING:
@@ -28,16 +28,15 @@ def models(local: bool) -> None:
     if not infos:
         st.info("There is no model yet: add one below, or train one.")
     offers = [(one.name, one.title) for one in offered()]
-    for row in range(0, len(infos), 2):
-        for column, info in zip(st.columns(2), infos[row : row + 2], strict=False):
-            key = f"library.model.{info.name}"
-            with column, st.container(border=True, key=key):
-                _card(info, offers, local, key)
+    for place, info in zip(cards(len(infos)), infos, strict=True):
+        key = f"library.model.{info.name}"
+        with place, st.container(border=True, key=key):
+            _card(info, offers, local, key)
 
 
 def _card(info: ModelInfo, offers: list[tuple[str, str]], local: bool, key: str) -> None:
-    from radar_core.evaluation.fitting import data_for
-    from radar_core.models.shelf import is_removable
+    from radar_core.models.matching import data_for
+    from radar_core.models.own import is_removable
 
     card = info.card
     own = local and is_removable(info)
@@ -103,7 +102,7 @@ def _figures(figures: Any) -> None:
 def _trained(info: ModelInfo, fitting: list[str], titles: dict[str, str]) -> None:
     from radar_core.data.fetching.archive import in_words
     from radar_core.evaluation.words import data_title
-    from radar_core.models.shelf import size_on_disk
+    from radar_core.models.own import size_on_disk
 
     size = f"{in_words(size_on_disk(info))} on disk."
     trained = str(info.card.get("trained_on") or "")
@@ -128,7 +127,7 @@ def _ways_on(info: ModelInfo, fitting: list[str], key: str) -> None:
 
 
 def _remove(name: str) -> str:
-    from radar_core.models.shelf import remove_model
+    from radar_core.models.own import remove_model
     from radar_core.models.store import list_models
     from radar_core.training.background import find
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
 from radar_core.errors import RadarError
-from radar_core.ui.arrivals import for_the_page
 from radar_core.ui.compute import reopen
 from radar_core.ui.jobs import device_jobs, picture_jobs
+from radar_core.ui.library_jobs import for_the_page
 from radar_core.ui.text import plain, sentence
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 SAID, SURE = "library.said", "library.sure"
 Where = Literal["data", "add", "fetch", "models", "model"]
@@ -75,6 +78,12 @@ def changed() -> None:
     reopen()
     device_jobs().forget_finished()
     picture_jobs().forget_finished()
+
+
+def cards(count: int) -> Iterator[DeltaGenerator]:
+    """A place for each card, two a row."""
+    for start in range(0, count, 2):
+        yield from st.columns(2)[: count - start]
 
 
 def heading(title: str, *, licence: str = "", synthetic: bool = False) -> None:

@@ -237,7 +237,7 @@ def test_a_model_is_dropped_looked_into_and_added(own: Open, tmp_path: Path):
     at = until(at, lambda at: any(b.key == "library.model.add" for b in at.button))
     assert "What **my net.pth** holds" in told(at)
     (shown,) = at.table
-    assert "64 pixels" in str(shown.value.values) and "in the file" in str(shown.value.values)
+    assert "64 px" in str(shown.value.values) and "in the file" in str(shown.value.values)
     name = next(t for t in at.text_input if t.label == "Name")
     assert name.value == "my-net"
     at = at.button(key="library.model.add").click().run()
@@ -312,7 +312,7 @@ def test_a_model_of_ones_own_is_removed_after_a_question(own: Open, tmp_path: Pa
 
 def test_shipped_models_are_never_removed(own: Open):
     from radar_core.errors import BadParameter
-    from radar_core.models.shelf import remove_model
+    from radar_core.models.own import remove_model
     from radar_core.models.store import list_models
 
     for info in list_models():

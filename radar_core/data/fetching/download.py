@@ -33,7 +33,7 @@ TIMEOUTS = (10, 60)  # seconds to connect, and between two bytes
 PIECE = 2**16  # bytes read at once: on a slow line, one may stop soon
 EVERY = 0.1  # seconds between two reports
 SPARE = 200 * 2**20  # bytes left free on the disk
-AGENT = "RADAR (https://github.com; research software)"
+AGENT = "RADAR (research software)"
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers that another try may better
 
 

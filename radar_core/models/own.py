@@ -1,13 +1,35 @@
-"""Stored models as files: how large they are, which may be removed, and removing one."""
+"""Models of one's own: what they may be called, their files, and removing one."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 from radar_core.errors import BadParameter, CannotWrite
 from radar_core.models.store import SUFFIXES, ModelInfo
 from radar_core.settings import settings
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+def checked_name(name: str) -> str:
+    """A name for a model.
+
+    Raises:
+        BadParameter: anything but letters, digits, `-` and `_`, at most 40 of them.
+    """
+    if not NAME.fullmatch(name):
+        raise BadParameter(
+            f"a model's name has 1 to 40 letters, digits, - or _, and {name[:60]!r} is none; "
+            "choose another, such as my-model"
+        )
+    return name
+
+
+def proposed_name(file: str) -> str:
+    """A name for a model that comes in a file of that name."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(file).stem).strip("-")[:40]
 
 
 def files_of(info: ModelInfo) -> list[Path]:

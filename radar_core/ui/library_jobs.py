@@ -134,7 +134,7 @@ def adoption_steps(given: Delivery, found: Found, chosen: Chosen) -> Steps:
     def steps(progress: Progress) -> Iterator[Adopted]:
         from radar_core.adoption import adopt
 
-        progress.step(0.0, "trying it out, attacked and explained")
+        progress.step(0.0, "trying it out")
         # Another size or architecture is another network: it is looked at anew.
         same = chosen.input_size == found.input_size and found.architectures == (
             chosen.architecture,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from radar_core.evaluation.words import same_data
 
 if TYPE_CHECKING:
     from radar_core.models.store import ModelInfo
+
+
+def same_data(one: str, other: str) -> bool:
+    """Whether two names mean the same data: equal, or the same last folder or file."""
+    return one == other or Path(one).name == Path(other).name
 
 
 def models_for(data: str, models: Iterable[ModelInfo]) -> list[ModelInfo]:
