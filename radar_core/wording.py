@@ -132,3 +132,11 @@ def _number(value: float, unit: str) -> str:
         if shown == round(shown) or float(text) != round(shown):
             break
     return f"{text.replace('-', '−')}{' %' if share else ''} {unit}".rstrip()
+
+
+def sentence(text: str) -> str:
+    """An error's words as a sentence: a capital first letter (a symbol such as ε stays), a stop."""
+    text = text.strip()
+    end = "" if text.endswith((".", "!", "?")) else "."
+    first = text[:1].upper() if text[:1].isascii() else text[:1]
+    return f"{first}{text[1:]}{end}"

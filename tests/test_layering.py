@@ -34,6 +34,7 @@ LEVELS = (
         "experiments",
         "reports",
         "launch",
+        "view",
     },
     {"ui", "cli"},
     {"pages", "app", "__main__"},

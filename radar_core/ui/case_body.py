@@ -15,12 +15,12 @@ from radar_core.ui.curve_body import curve, leave_curve
 from radar_core.ui.floor_body import evidence, leave_floor, noise_floor, with_words
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
-from radar_core.ui.metric_words import short
-from radar_core.ui.panels import CaseView, waiting
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, sentence
 from radar_core.ui.viewer import viewer
 from radar_core.verdict import certainty
+from radar_core.view.metric_words import short
+from radar_core.view.panels import CaseView, waiting
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from radar_core.sanity import SanityReport
     from radar_core.types import Case, Entry
     from radar_core.ui.jobs import Steps
-    from radar_core.ui.panels import CaseView
+    from radar_core.view.panels import CaseView
 
 READ_AT_ONCE = 8
 
@@ -85,7 +85,7 @@ def case_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
     def steps(progress: Progress) -> Iterator[CaseView]:
         from radar_core.case import run_case
         from radar_core.models.store import load_model
-        from radar_core.ui.panels import case_view
+        from radar_core.view.panels import case_view
 
         data, case = _image(spec, upload)
         for result in run_case(

@@ -20,8 +20,8 @@ from radar_core.ui.method_controls import (
     parameter_controls,
     total,
 )
-from radar_core.ui.metric_words import short
 from radar_core.ui.text import plain, quiet
+from radar_core.view.metric_words import short
 
 if TYPE_CHECKING:
     from radar_core.case import CaseSpec, Target

@@ -13,11 +13,11 @@ from radar_core.ui.compute import curve_steps
 from radar_core.ui.controls import Wanted
 from radar_core.ui.followup import FollowUp
 from radar_core.ui.jobs import Job
-from radar_core.ui.metric_words import short
 from radar_core.ui.palette import palette
 from radar_core.ui.polling import polled
 from radar_core.ui.text import plain, quiet
 from radar_core.verdict import flip_sentence, percent, survival_sentence
+from radar_core.view.metric_words import short
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec, CurveResult

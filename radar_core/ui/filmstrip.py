@@ -20,7 +20,8 @@ from radar_core.ui.compute import (
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs, picture_jobs
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain
-from radar_core.ui.viewer import component, pack
+from radar_core.ui.viewer import component
+from radar_core.view.blob import pack
 
 if TYPE_CHECKING:
     from radar_core.data import DataSet

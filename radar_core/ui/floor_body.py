@@ -14,13 +14,13 @@ from radar_core.ui.compute import floor_steps
 from radar_core.ui.controls import Wanted
 from radar_core.ui.followup import FollowUp
 from radar_core.ui.jobs import Job, device_jobs
-from radar_core.ui.metric_words import by_role, metric_text, short
 from radar_core.ui.palette import palette
-from radar_core.ui.panels import CaseView
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet
-from radar_core.ui.viewer import pack, unpack
 from radar_core.verdict import distance_text
+from radar_core.view.blob import pack, unpack
+from radar_core.view.metric_words import by_role, metric_text, short
+from radar_core.view.panels import CaseView
 from radar_core.wording import evidence_sentence, noise_sentence, percentile
 
 if TYPE_CHECKING:

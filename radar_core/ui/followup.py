@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from radar_core.ui.jobs import BACKGROUND, Job, Steps, device_jobs
-from radar_core.ui.metric_words import short
 from radar_core.ui.polling import visitor
 from radar_core.ui.text import plain, sentence
+from radar_core.view.metric_words import short
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult

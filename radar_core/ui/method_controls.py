@@ -11,8 +11,8 @@ import streamlit as st
 from radar_core.errors import RadarError
 from radar_core.params import Control, coerce, controls
 from radar_core.ui import link
-from radar_core.ui.metric_words import short
 from radar_core.ui.text import plain, quiet
+from radar_core.view.metric_words import short
 
 KEPT: dict[str, Any] = {"persist_state": "session"}  # controls outlive a visit to another page
 

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from radar_core.epsilon import NORM_TITLES
-from radar_core.ui.metric_words import same_map
 from radar_core.ui.text import plain
+from radar_core.view.metric_words import same_map
 
 
 def method_list() -> None:

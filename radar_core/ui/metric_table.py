@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from radar_core.ui.metric_words import by_role, metric_text, same_map, short
 from radar_core.ui.text import plain, quiet, sentence
+from radar_core.view.metric_words import by_role, metric_text, same_map, short
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult

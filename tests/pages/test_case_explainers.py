@@ -8,7 +8,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from radar_core.explainers import EXPLAINERS
-from radar_core.ui.metric_words import ROLES, by_role
+from radar_core.view.metric_words import ROLES, by_role
 from tests.pages.conftest import address, finished, followed
 
 Open = Callable[..., AppTest]

@@ -88,7 +88,7 @@ def test_the_floor_can_be_stopped_and_asked_for_again(app: Open, monkeypatch) ->
 
 def test_the_words_stand_beside_the_numbers_above_the_panels(app: Open, monkeypatch) -> None:
     from radar_core.ui import case_body
-    from radar_core.ui.viewer import unpack
+    from radar_core.view.blob import unpack
 
     sent: list[bytes] = []
     monkeypatch.setattr(case_body, "viewer", lambda blob, **more: sent.append(blob))

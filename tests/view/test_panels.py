@@ -16,11 +16,11 @@ from radar_core.case import CaseResult, CaseSpec
 from radar_core.metrics import METRICS
 from radar_core.runtime import Passes
 from radar_core.types import AttackResult, Case, Explanation, Reading
-from radar_core.ui.contour import outline
-from radar_core.ui.metric_words import by_role, metric_text, raw_range, same_map
-from radar_core.ui.panels import case_view, waiting
 from radar_core.ui.text import plain
-from radar_core.ui.viewer import pack, png, unpack
+from radar_core.view.blob import pack, png, unpack
+from radar_core.view.contour import outline
+from radar_core.view.metric_words import by_role, metric_text, raw_range, same_map
+from radar_core.view.panels import case_view, waiting
 
 SIDE = 32
 

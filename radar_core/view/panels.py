@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from radar_core.epsilon import parse_epsilon
 from radar_core.pictures import difference, own_scale, to_pixels
-from radar_core.ui.contour import outline
-from radar_core.ui.metric_words import UNDEFINED, by_role, metric_text, raw_range, same_map, short
-from radar_core.ui.text import sentence
-from radar_core.ui.viewer import pack, png
 from radar_core.verdict import certainty, named, percent, verdict
+from radar_core.view.blob import pack, png
+from radar_core.view.contour import outline
+from radar_core.view.metric_words import UNDEFINED, by_role, metric_text, raw_range, same_map, short
+from radar_core.wording import sentence
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult
