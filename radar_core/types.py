@@ -6,7 +6,7 @@ Images are float32 NCHW tensors in [0, 1]; torch is imported only by those who m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -162,3 +162,17 @@ class Explanation:
     def __getitem__(self, index: int) -> Tensor:
         """The (h, w) map of one image."""
         return self.maps[index]
+
+    def pair(self, index: int) -> Explanation:
+        """The reference and one other image of the group, with what is stated of these two.
+
+        Passes and seconds stay those of the whole group.
+        """
+        facts = {
+            name: (value[0], value[index])
+            if isinstance(value, list | tuple) and len(value) == len(self)
+            else value
+            for name, value in self.facts.items()
+        }
+        targets = (self.targets[0], self.targets[index])
+        return replace(self, maps=self.maps[[0, index]], targets=targets, facts=facts)

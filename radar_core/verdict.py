@@ -98,6 +98,8 @@ def _nothing(result: CaseResult) -> str:
     if result.spec.towards == result.clean_reading.label:
         return "There is nothing to attack: to begin with, the model reads "
     method = ATTACKS[result.spec.attack]
+    if result.attack and not parse_epsilon(result.spec.eps, result.attack.norm).value:
+        return "At ε 0 the image is left as it is: the model reads "
     if method.placing == "distance" and result.attack and result.attack.distances == (None,):
         return f"{method.title} found no example, {NOTHING}"
     return f"The attack changed nothing, {NOTHING}"

@@ -43,7 +43,13 @@ def model() -> Classifier:
 
 def test_stages_arrive_in_order(data, model):
     seen = list(run_curve(SPEC, data=data, model=model))
-    assert [r.stage for r in seen] == ["frames", "flip", "explainer:gradcam", "done"]
+    assert [r.stage for r in seen] == ["frames", "flip", *["explainer:gradcam"] * 3, "done"]
+    assert [sorted(r.maps["gradcam"]) for r in seen[2:-1]] == [
+        [3, 4, 5, 6],
+        [*range(1, 9)],
+        [*range(11)],
+    ], "outward from the case's own ε"
+    assert [list(r.scores) for r in seen] == [[], [], [], [], ["gradcam"], ["gradcam"]]
     assert seen[0].flip is None
     assert seen[-1].flip is not None
     assert [eps.text for eps in seen[0].axis] == [

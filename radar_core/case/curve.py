@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from radar_core.case import ground
 from radar_core.case.result import finite
 from radar_core.case.run import find_case
 from radar_core.case.spec import CaseSpec, check_spec
 from radar_core.epsilon import Epsilon, parse_epsilon, parse_grid
-from radar_core.errors import BadParameter
+from radar_core.errors import BadModel, BadParameter
 from radar_core.runtime import Passes, Progress, describe, versions
 
 if TYPE_CHECKING:
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from radar_core.attacks.pattern import Pattern
     from radar_core.data import DataSet
     from radar_core.models.classifier import Classifier
-    from radar_core.types import AttackResult, Case, Reading, Saved
+    from radar_core.types import AttackResult, Case, Explanation, Reading, Saved
+
+AT_ONCE = 4  # frames that are explained before what is there is shown
+
+
+class Mapped(NamedTuple):
+    """The maps of the clean image and of a frame, and how they compare."""
+
+    explanation: Explanation
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +44,11 @@ class CurveResult:
         new: the class it is turned into, or would be soonest.
         flip: the smallest ε that turns the reading; None until its stage.
         saved: per frame, format → what became of the example when saved.
-        scores: explainer → metric → one value an ε, of the map there against the clean one.
+        maps: explainer → number of a frame → its maps; from the case's own ε outward.
+        scores: explainer → metric → one value an ε, of the map there against the clean one, once
+            all its maps are there.
         explained: the class that the maps are for.
+        unexplained: explainer → why it gave no map for this model, in one sentence.
         stage: what was computed last: `frames`, `flip`, `explainer:<id>`, `done`.
     """
 
@@ -47,7 +59,9 @@ class CurveResult:
     new: str
     saved: tuple[Mapping[str, Saved], ...]
     flip: Flip | None = None
+    maps: Mapping[str, Mapping[int, Mapped]] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
+    unexplained: Mapping[str, str] = field(default_factory=dict)
     explained: str = ""
     stage: str = "frames"
     seconds: float = 0.0
@@ -65,7 +79,10 @@ class CurveResult:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        return sum(2 * frame.images.nbytes for frame in self.frames)
+        maps = sum(
+            m.explanation.maps.nbytes for found in self.maps.values() for m in found.values()
+        )
+        return maps + sum(2 * frame.images.nbytes for frame in self.frames)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; a metric that is not defined is null."""
@@ -101,6 +118,7 @@ class CurveResult:
             ],
             "nearest": self.frames[0].distances[0] if self.frames[0].distances else None,
             "smallest_flip": self.flip.as_dict() if self.flip else None,
+            "unexplained": dict(self.unexplained),
             "explained": self.explained,
             "seconds": self.seconds,
             "passes": asdict(self.passes),
@@ -117,14 +135,16 @@ def run_curve(
     case: Case | None = None,
     grid: str | Sequence[str] = "",
     pattern: Pattern | None = None,
+    begin: str = "",
     progress: Progress | None = None,
 ) -> Iterator[CurveResult]:
-    """Compute a case along the ε axis, yielding after the frames, the flip and each explainer.
+    """Compute a case along the ε axis, yielding after the frames, the flip and every few maps.
 
     Args:
         spec: its own ε is among the frames, too.
         grid: as `radar_core.epsilon.parse_grid` reads it; without one the paper's for a case in
             its units, else the default.
+        begin: the ε about which maps come first; without one the case's own.
 
     The other arguments, and what is raised, are those of `run_case`.
     """
@@ -167,19 +187,27 @@ def run_curve(
         flip = smallest_flip(model, clean, spec.attack, frames=frames, progress=part, **more)
     spent.add(used)
     yield (result := grown(flip=flip, stage="flip"))
-    here = _number(frames, spec.eps)  # a nearest example's own distance: the last frame holds it
-    then = frames[-1 if here is None else here].readings_attacked[0]
-    explained = ground.class_explained(spec, case, model, first, then) if spec.explainers else ""
+    explained = _explained(spec, case, model, frames) if spec.explainers else ""
+    middle = _number(frames, begin or spec.eps)
     for number, id in enumerate(spec.explainers):
         share = 0.4 / len(spec.explainers)
         part = progress.part(0.6 + number * share, 0.6 + (number + 1) * share)
-        with count_passes() as used:
-            scores = _drift(id, clean, frames, explained, data, model, spec, part)
-        spent.add(used)
-        result = grown(
-            scores={**result.scores, id: scores}, explained=explained, stage=f"explainer:{id}"
-        )
-        yield result
+        stage, found = f"explainer:{id}", dict[int, Mapped]()
+        try:
+            for some in _outward(len(frames), middle):
+                ahead = part.part(len(found) / len(frames), (len(found) + len(some)) / len(frames))
+                chosen = {i: frames[i] for i in some}
+                with count_passes() as used:
+                    found |= _mapped(id, clean, chosen, explained, data, model, spec, ahead)
+                spent.add(used)
+                maps, scores = {**result.maps, id: dict(found)}, result.scores
+                if len(found) == len(frames):
+                    scores = {**scores, id: _drift(found)}
+                result = grown(maps=maps, scores=scores, explained=explained, stage=stage)
+                yield result
+        except BadModel as error:  # this explainer does not fit this model; others may
+            result = grown(unexplained={**result.unexplained, id: str(error)}, stage=stage)
+            yield result
     progress.step(1.0, "done")
     yield grown(stage="done")
 
@@ -208,24 +236,46 @@ def _new(frames: Sequence[AttackResult]) -> str:
     return max(others, key=others.__getitem__)
 
 
-def _drift(
+def _explained(
+    spec: CaseSpec, case: Case, model: Classifier, frames: Sequence[AttackResult]
+) -> str:
+    """The class that the maps of all frames are for."""
+    here = _number(frames, spec.eps)  # a nearest example's own distance: the last frame holds it
+    then = frames[-1 if here is None else here].readings_attacked[0]
+    return ground.class_explained(spec, case, model, frames[0].readings_clean[0], then)
+
+
+def _outward(frames: int, middle: int | None) -> Iterator[list[int]]:
+    """The numbers of the frames, those about the middle (or the last) first, a few at a time."""
+    middle = frames - 1 if middle is None else middle
+    nearest = sorted(range(frames), key=lambda i: (abs(i - middle), i))
+    for start in range(0, frames, AT_ONCE):
+        yield nearest[start : start + AT_ONCE]
+
+
+def _drift(found: Mapping[int, Mapped]) -> dict[str, tuple[float, ...]]:
+    """Metric → one value an ε, in rising order."""
+    return {name: tuple(found[i].scores[name] for i in sorted(found)) for name in found[0].scores}
+
+
+def _mapped(
     id: str,
     clean: Tensor,
-    frames: Sequence[AttackResult],
+    frames: Mapping[int, AttackResult],
     explained: str,
     data: DataSet | None,
     model: Classifier,
     spec: CaseSpec,
     progress: Progress,
-) -> dict[str, tuple[float, ...]]:
-    """Metric → one value an ε. Frames with equal images are explained once."""
+) -> dict[int, Mapped]:
+    """The maps of some frames by their numbers. Frames with equal images are explained once."""
     from radar_core.api import compare, explain
 
-    images, place = [clean[0]], []
-    for frame in frames:
+    images, place = [clean[0]], {}
+    for number, frame in frames.items():
         image = frame.images[0].to(clean.device)
         same = next((i for i, other in enumerate(images) if bool((image == other).all())), None)
-        place.append(len(images) if same is None else same)
+        place[number] = len(images) if same is None else same
         if same is None:
             images.append(image)
     maps = explain(
@@ -239,4 +289,4 @@ def _drift(
         **spec.parameters_of(id),
     )
     scores = [compare(maps[0], maps[i]) for i in range(len(images))]
-    return {name: tuple(scores[i][name] for i in place) for name in scores[0]}
+    return {number: Mapped(maps.pair(i), scores[i]) for number, i in place.items()}

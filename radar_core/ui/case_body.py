@@ -11,22 +11,24 @@ from radar_core.epsilon import parse_epsilon
 from radar_core.runtime import machine
 from radar_core.ui.compute import case_steps
 from radar_core.ui.controls import Wanted
-from radar_core.ui.curve_body import curve, leave_curve
-from radar_core.ui.floor_body import evidence, leave_floor, noise_floor, with_words
+from radar_core.ui.curve_body import curve, found_curve, leave_curve
+from radar_core.ui.floor_body import evidence, found_floor, leave_floor, noise_floor
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, sentence
 from radar_core.ui.viewer import viewer
 from radar_core.verdict import certainty
+from radar_core.view.frames import composed
 from radar_core.view.metric_words import short
 from radar_core.view.panels import CaseView, waiting
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec
+    from radar_core.view.frames import CurveView
 
 NOT_A_DEVICE = "Research software, not a medical device."
-_SHOWN, _CANCELLED = "case.shown", "case.cancelled"
+_SHOWN, _CANCELLED, _COMPOSED = "case.shown", "case.cancelled", "case.composed"
 
 
 def header(wanted: Wanted) -> None:
@@ -67,7 +69,7 @@ def body(wanted: Wanted) -> None:
         del st.session_state[_CANCELLED]
     job = _job(wanted, spec)
     if job is None or job.active:
-        leave_curve()
+        leave_curve(spec)
         leave_floor()
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
     if job is not None and job.state == "done" and job.value is not None:
@@ -103,8 +105,37 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
         for note in view.result.notes if view else ():
             st.markdown(f":small[:orange[:material/info: {plain(note)}]]")
         columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
-        viewer(with_words(view) if view else waiting(columns), key="viewer")
+        turned = viewer(
+            _composed(view, shown, spec) or waiting(columns), key="viewer", on_epsilon=_turn
+        )
+    if turned:
+        st.rerun()
     return bool(job and job.active)
+
+
+def _turn() -> None:
+    """The slider came to rest: its ε is that of the case."""
+    st.session_state["eps"] = st.session_state["viewer"].eps
+
+
+def _composed(view: CaseView | None, shown: CaseView | None, spec: CaseSpec) -> bytes | None:
+    """What the viewer is to show; None where nothing is known of the case.
+
+    Until anything is known of another ε of the case just shown, its frames stay.
+    """
+    job = found_curve(spec)
+    curve = cast("CurveView | None", job.value if job else None)
+    if view is None and (shown is None or curve is None):
+        return None
+    source = view or shown
+    assert source is not None
+    floor = found_floor(source.result)
+    parts = (source, curve, floor, bool(job and job.active))
+    last = st.session_state.get(_COMPOSED)
+    if last is None or any(one is not other for one, other in zip(last[0], parts, strict=True)):
+        blob = composed(source, curve, floor, growing=parts[3])
+        last = st.session_state[_COMPOSED] = (parts, blob)
+    return cast(bytes, last[1])
 
 
 def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:

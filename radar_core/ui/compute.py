@@ -12,12 +12,13 @@ from radar_core.errors import BadImage, BadParameter
 from radar_core.runtime import Progress
 
 if TYPE_CHECKING:
-    from radar_core.case import CaseResult, CaseSpec, CurveResult, FloorResult
+    from radar_core.case import CaseResult, CaseSpec, FloorResult
     from radar_core.data import DataSet
     from radar_core.evaluation import Evaluation
     from radar_core.sanity import SanityReport
     from radar_core.types import Case, Entry
     from radar_core.ui.jobs import Steps
+    from radar_core.view.frames import CurveView
     from radar_core.view.panels import CaseView
 
 READ_AT_ONCE = 8
@@ -97,17 +98,22 @@ def case_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
     return steps
 
 
-def curve_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
-    """A case at every ε, yielding a `CurveResult` after each stage."""
+def curve_steps(spec: CaseSpec, upload: Upload | None = None, begin: str = "") -> Steps:
+    """A case at every ε, yielding a `CurveView` after each stage; maps about `begin` come first."""
 
-    def steps(progress: Progress) -> Iterator[CurveResult]:
+    def steps(progress: Progress) -> Iterator[CurveView]:
         from radar_core.case import run_curve
         from radar_core.models.store import load_model
+        from radar_core.view.frames import curve_view
 
         data, case = _image(spec, upload)
-        model = load_model(spec.model)
-        for result in run_curve(spec, data=data, model=model, case=case, progress=progress):
-            yield replace(result, case=replace(result.case, image=result.frames[0].clean[0]))
+        model, view = load_model(spec.model), None
+        for result in run_curve(
+            spec, data=data, model=model, case=case, begin=begin, progress=progress
+        ):
+            kept = replace(result, case=replace(result.case, image=result.frames[0].clean[0]))
+            view = curve_view(kept, view)
+            yield view
 
     return steps
 

@@ -12,17 +12,19 @@ from radar_core.epsilon import GRIDS, NORM_TITLES, parse_epsilon
 from radar_core.ui.compute import curve_steps
 from radar_core.ui.controls import Wanted
 from radar_core.ui.followup import FollowUp
-from radar_core.ui.jobs import Job
+from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.palette import palette
-from radar_core.ui.polling import polled
+from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet
 from radar_core.verdict import flip_sentence, percent, survival_sentence
 from radar_core.view.metric_words import short
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec, CurveResult
+    from radar_core.view.frames import CurveView
 
 AFTER = FollowUp("curve", "Maps compared along ε", len(GRIDS["default"]["linf"]), cheap=4.0)
+_LAST, _VERSION = "curve.last", "curve.version"
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -34,9 +36,22 @@ def curve_spec(spec: CaseSpec, explainers: tuple[str, ...]) -> CaseSpec:
     return replace(spec, eps=eps, explainers=explainers)
 
 
-def leave_curve() -> None:
-    """Wait no longer for a curve: another case comes first."""
-    AFTER.leave()
+def leave_curve(wanted: CaseSpec) -> None:
+    """Wait no longer for a curve, unless it is that of the case wanted now, too."""
+    if _kept(wanted) is None:
+        AFTER.leave()
+
+
+def found_curve(wanted: CaseSpec) -> Job | None:
+    """The job of a case's curve, if it was begun at this ε or at another."""
+    kept = _kept(wanted)
+    return device_jobs().get(_key(kept), visitor()) if kept else None
+
+
+def _kept(wanted: CaseSpec) -> CaseSpec | None:
+    """What was computed last along ε, if it serves the case wanted now."""
+    last = cast("CaseSpec | None", st.session_state.get(_LAST))
+    return last if last and last == curve_spec(wanted, last.explainers) else None
 
 
 def curve(wanted: Wanted, result: CaseResult) -> None:
@@ -59,25 +74,29 @@ def curve(wanted: Wanted, result: CaseResult) -> None:
         f"{percent(reached.changed[0])} of the pixels changed."
     )
     AFTER.choose(result)
-    spec = curve_spec(result.spec, AFTER.chosen(result))
-    job = _job(wanted, spec)
-    polled(lambda: _show(wanted, spec, result), active=bool(job and job.active))
+    job = _job(wanted, result)
+    polled(lambda: _show(wanted, result), active=bool(job and job.active))
 
 
-def _job(wanted: Wanted, spec: CaseSpec) -> Job | None:
-    return AFTER.job(_key(spec), curve_steps(spec, wanted.upload))
+def _job(wanted: Wanted, result: CaseResult) -> Job | None:
+    spec = st.session_state[_LAST] = curve_spec(result.spec, AFTER.chosen(result))
+    return AFTER.job(_key(spec), curve_steps(spec, wanted.upload, result.spec.eps))
 
 
 def _key(spec: CaseSpec) -> str:
     return f"curve/{spec.key()}"
 
 
-def _show(wanted: Wanted, spec: CaseSpec, case: CaseResult) -> bool:
-    job = _job(wanted, spec)
-    found = cast("CurveResult | None", job.value if job else None)
-    AFTER.status(job, _key(spec))
+def _show(wanted: Wanted, case: CaseResult) -> bool:
+    job = _job(wanted, case)
+    found = cast("CurveView | None", job.value if job else None)
+    AFTER.status(job, _key(curve_spec(case.spec, AFTER.chosen(case))))
     if found is not None:
-        _charts(found, case)
+        _charts(found.result, case)
+    if job is not None and job.version != st.session_state.get(_VERSION):
+        st.session_state[_VERSION] = job.version
+        if job.active:
+            st.rerun()  # the viewer is to have the new frames
     return bool(job and job.active)
 
 

@@ -18,9 +18,7 @@ from radar_core.ui.palette import palette
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet
 from radar_core.verdict import distance_text
-from radar_core.view.blob import pack, unpack
 from radar_core.view.metric_words import by_role, metric_text, short
-from radar_core.view.panels import CaseView
 from radar_core.wording import evidence_sentence, noise_sentence, percentile
 
 if TYPE_CHECKING:
@@ -37,25 +35,11 @@ def leave_floor() -> None:
     AFTER.leave()
 
 
-def with_words(view: CaseView) -> bytes:
-    """The blob of a case; once its noise floor is known, with the words beside the numbers."""
-    job = device_jobs().get(_key(view.result), visitor())
+def found_floor(result: CaseResult) -> FloorResult | None:
+    """The noise floor of a case, as far as it is known."""
+    job = device_jobs().get(_key(result), visitor())
     floor = cast("FloorResult | None", job.value if job else None)
-    if floor is None or not floor.places:
-        return view.blob
-    leader = next((id for id in view.result.spec.explainers if id in view.result.scores), "")
-    words = {
-        metric.title: floor.places[leader][name]
-        for name, metric in by_role()
-        if name in floor.places.get(leader, {})
-    }
-    header, pictures = unpack(view.blob)
-    for cell in header["strip"]:
-        place = words.get(cell["title"])
-        if place is not None and place.percentile is not None and place.word != "not defined":
-            cell["note"] = place.word
-            cell["help"] += f". Against benign noise of the same size: {place.word}"
-    return pack(header, pictures)
+    return floor if floor is not None and floor.places else None
 
 
 def evidence(result: CaseResult) -> None:

@@ -26,6 +26,14 @@ def component(name: str, *parts: str) -> Callable[..., Any]:
 _mount = component("viewer", "zoom", "paint", "bars")
 
 
-def viewer(blob: bytes, *, key: str) -> None:
-    """Show a blob; a later one under the same key replaces it in place."""
-    _mount(key=key, data=blob)
+def viewer(blob: bytes, *, key: str, on_epsilon: Callable[[], None] | None = None) -> bool:
+    """Show a blob; a later one under the same key replaces it in place.
+
+    Args:
+        on_epsilon: called when the ε slider comes to rest; `st.session_state[key].eps` says where.
+
+    Returns:
+        Whether it did so in this run.
+    """
+    found = _mount(key=key, data=blob, on_eps_change=on_epsilon or (lambda: None))
+    return found.eps is not None

@@ -51,9 +51,9 @@ def waiting(explainers: Sequence[tuple[str, str]], side: int = 224) -> bytes:
     Args:
         explainers: id and title of each.
     """
-    columns = [_column("image", "Image", state="running", wait="The image is being read…")]
+    columns = [column("image", "Image", state="running", wait="The image is being read…")]
     columns += [
-        _column(id, title, wait=f"{title} comes after the attack") for id, title in explainers
+        column(id, title, wait=f"{title} comes after the attack") for id, title in explainers
     ]
     header = _header("waiting", "waiting", side, columns, busy=True)
     return pack(header, {})
@@ -61,15 +61,49 @@ def waiting(explainers: Sequence[tuple[str, str]], side: int = 224) -> bytes:
 
 def case_view(result: CaseResult) -> CaseView:
     """The pictures, captions and numbers of a case as far as it is computed."""
+    header = _header(
+        result.spec.key(),
+        result.stage,
+        result.clean.shape[-1],
+        masks={name: outline(mask.numpy()) for name, mask in result.masks.items()},
+        **shown(result),
+    )
+    return CaseView(result, pack(header, pictures_of(result)))
+
+
+def pictures_of(result: CaseResult) -> dict[str, bytes]:
+    """What there is to see, as PNG: `clean-image`, `attacked-gradcam`, `difference-image`, …"""
     clean = result.clean.numpy()
     pictures = {"clean-image": png(to_pixels(clean))}
-    captions = {"clean-image": [named(result.clean_reading), ""]}
     if result.attack is not None:
         attacked = result.attack.images[0].cpu().numpy()
+        pictures["attacked-image"] = png(to_pixels(attacked))
+        pictures["difference-image"] = png(difference(clean, attacked, result.attack.linf[0]))
+    for id, explanation in result.explanations.items():
+        pictures[f"clean-{id}"], pictures[f"attacked-{id}"] = _encode(explanation)
+    return pictures
+
+
+def shown(result: CaseResult, columns: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """All that is text: columns, captions, the verdict, the numbers above and the probabilities.
+
+    Args:
+        columns: without them those of a case that is still being computed.
+    """
+    return {
+        "columns": columns_of(result) if columns is None else columns,
+        "captions": _captions(result),
+        "verdict": [[part.text, part.kind] for part in verdict(result)],
+        "strip": _strip(result),
+        "bars": _bars(result),
+    }
+
+
+def _captions(result: CaseResult) -> dict[str, list[str]]:
+    captions = {"clean-image": [named(result.clean_reading), ""]}
+    if result.attack is not None:
         reached = result.attack.linf[0]
         eps = parse_epsilon(result.spec.eps, result.attack.norm)
-        pictures["attacked-image"] = png(to_pixels(attacked))
-        pictures["difference-image"] = png(difference(clean, attacked, reached))
         captions["attacked-image"] = [
             named(result.attack.readings_attacked[0]),
             f"ε {eps.label}" if eps.bounded else f"L2 {result.attack.l2[0]:.3g}",
@@ -77,8 +111,6 @@ def case_view(result: CaseResult) -> CaseView:
         gain = f"×{0.5 / reached:.3g}" if reached else "no change"
         captions["difference-image"] = [gain, "grey: unchanged" if reached else ""]
     for id, explanation in result.explanations.items():
-        encoded = _encode(explanation)
-        pictures[f"clean-{id}"], pictures[f"attacked-{id}"] = encoded
         kept = result.scores[id].get(FOCUS, math.nan)
         empty = explanation.facts.get("empty", (False, False))
         nothing = ["", f"no evidence for {explanation.targets[0]}"]
@@ -86,18 +118,7 @@ def case_view(result: CaseResult) -> CaseView:
         captions[f"attacked-{id}"] = nothing if empty[1] else focus
         captions[f"clean-{id}"] = nothing if empty[0] else ["", "reference"]
         captions[f"difference-{id}"] = ["", "attacked − clean"]
-    header = _header(
-        result.spec.key(),
-        result.stage,
-        result.clean.shape[-1],
-        _columns(result),
-        captions=captions,
-        verdict=[[part.text, part.kind] for part in verdict(result)],
-        strip=_strip(result),
-        bars=_bars(result),
-        masks={name: outline(mask.numpy()) for name, mask in result.masks.items()},
-    )
-    return CaseView(result, pack(header, pictures))
+    return captions
 
 
 def _header(
@@ -128,7 +149,7 @@ def _header(
     }
 
 
-def _column(
+def column(
     id: str,
     title: str,
     *,
@@ -169,16 +190,21 @@ def _number(title: str, value: str, kind: str = "", spoken: str = "") -> dict[st
     return {"title": title, "value": value, "kind": kind, "spoken": spoken}
 
 
-def _columns(result: CaseResult) -> list[dict[str, Any]]:
+def columns_of(result: CaseResult, *, costs: bool = True) -> list[dict[str, Any]]:
+    """The columns of a case as far as it is computed.
+
+    Args:
+        costs: whether to say what each explanation took.
+    """
     from radar_core.attacks import ATTACKS
     from radar_core.explainers import EXPLAINERS
 
     attack = result.attack
     attack_title = ATTACKS[result.spec.attack].title
     columns = [
-        _column("image", "Image", state="running", wait=f"{attack_title} is being computed…")
+        column("image", "Image", state="running", wait=f"{attack_title} is being computed…")
         if attack is None
-        else _column(
+        else column(
             "image",
             "Image",
             state="ready",
@@ -195,23 +221,23 @@ def _columns(result: CaseResult) -> list[dict[str, Any]]:
         explanation = result.explanations.get(id)
         if explanation is not None:
             columns.append(
-                _column(
+                column(
                     id,
                     title,
                     sub=f"for {explanation.targets[0]}",
                     signed=explanation.signed,
                     state="ready",
-                    numbers=_numbers(result, id),
+                    numbers=_numbers(result, id)[: None if costs else -1],
                 )
             )
         elif id in result.unexplained:
             why = sentence(result.unexplained[id])
-            columns.append(_column(id, title, state="failed", wait=NO_MAP, why=why))
+            columns.append(column(id, title, state="failed", wait=NO_MAP, why=why))
         elif running:
             running = False
-            columns.append(_column(id, title, state="running", wait=f"{title} is being computed…"))
+            columns.append(column(id, title, state="running", wait=f"{title} is being computed…"))
         else:
-            columns.append(_column(id, title, wait=f"{title} waits for its turn"))
+            columns.append(column(id, title, wait=f"{title} waits for its turn"))
     return columns
 
 
