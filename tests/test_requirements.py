@@ -11,7 +11,7 @@ import pytest
 
 from radar_core.settings import ROOT
 
-PACKAGE = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+PACKAGE = {"PIL": "pillow", "fpdf": "fpdf2", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 OURS = {"radar_core", "pages", "app", "tests"}
 
 
