@@ -34,6 +34,7 @@ LEVELS = (
         "experiments",
         "reports",
         "launch",
+        "report",
         "view",
     },
     {"ui", "cli"},

@@ -70,6 +70,11 @@ class CaseSpec:
         """The command line that gives the noise floor of the case."""
         return shlex.join([*self._words("floor"), "--json"])
 
+    def report_command(self, *, floor: bool = True, curve: bool = True) -> str:
+        """The command line that writes the report of the case."""
+        left_out = ["--no-floor"] * (not floor) + ["--no-curve"] * (not curve)
+        return shlex.join([*self._words("report"), *left_out, "--out", "report"])
+
     def _words(self, command: str) -> list[str]:
         image = "FILE" if self.data == "upload" else self.image
         words = ["python", "-m", "radar_core", command]

@@ -19,13 +19,14 @@ from radar_core.cli import (
     fit,
     floor,
     listing,
+    report,
     sanity,
     train,
 )
 from radar_core.errors import RadarError
 
 COMMANDS = (
-    *(case, curve, floor, consistency, fit, evaluate, sanity, listing, train),
+    *(case, curve, floor, report, consistency, fit, evaluate, sanity, listing, train),
     *(add, adopt, fetch, dashboard),
 )
 
