@@ -16,6 +16,7 @@ from radar_core.ui.floor_body import evidence, found_floor, leave_floor, noise_f
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
 from radar_core.ui.polling import polled, visitor
+from radar_core.ui.report_body import report_section
 from radar_core.ui.text import plain, sentence
 from radar_core.ui.viewer import viewer
 from radar_core.verdict import certainty
@@ -78,6 +79,7 @@ def body(wanted: Wanted) -> None:
         evidence(result)
         noise_floor(wanted, result)
         curve(wanted, result)
+        report_section(wanted, result)
         _record(result)
 
 
