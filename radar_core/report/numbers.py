@@ -48,7 +48,7 @@ def strip(result: CaseResult, floor: FloorResult | None) -> Strip:
     figures = []
     for cell in shown(result)["strip"]:
         note = cell["note"]
-        if cell["title"] in words:
+        if words.get(cell["title"]):
             note = f"{note}: {words[cell['title']]}"
         figures.append(Figure(cell["title"], cell["value"], note))
     return Strip(figures)
@@ -146,7 +146,7 @@ def _table(result: CaseResult, floor: FloorResult | None, metrics: list[tuple[st
             if name not in scores:
                 row.append(Cell("—"))
                 continue
-            notes = [_word(places[name])] if name in places else []
+            notes = [word] if name in places and (word := _word(places[name])) else []
             if name in again:
                 notes.append(f"another seed {metric_text(again[name], metric.unit)}")
             row.append(Cell(metric_text(scores[name], metric.unit), "; ".join(notes)))
@@ -156,9 +156,9 @@ def _table(result: CaseResult, floor: FloorResult | None, metrics: list[tuple[st
 
 
 def _word(place: Place) -> str:
-    """The word of a place and its percentile; nothing to be said of a value without one."""
+    """The word of a place and its percentile; nothing where the value is not defined."""
     if place.percentile is None:
-        return "no noise to compare"
+        return "no noise to compare" if math.isfinite(place.value) else ""
     word = place.word if place.word != "not defined" else "among too few controls to judge"
     return f"{word}, {percentile(place)}"
 
