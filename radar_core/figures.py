@@ -32,7 +32,8 @@ def readings_over_epsilon(result: CurveResult, colours: Sequence[str], now: str 
         now: the ε that is looked at, marked.
     """
     first, aim = result.clean_reading.label, result.spec.towards
-    after = [frame.readings_attacked[0] for frame in result.frames]
+    axis = [result.axis[i] for i in result.known]
+    after = [result.frames[i].readings_attacked[0] for i in result.known]
     others = [aim or _likeliest_other(dict(r.probabilities), first) for r in after]
     series = {
         f"P({first}), read at first": [r.probabilities[first] for r in after],
@@ -41,7 +42,7 @@ def readings_over_epsilon(result: CurveResult, colours: Sequence[str], now: str 
         ],
     }
     names = [[first] * len(after), others]
-    figure = _figure(result.axis, series, "Probability", (0.0, 1.0), colours, names=names)
+    figure = _figure(axis, series, "Probability", (0.0, 1.0), colours, names=names)
     if result.flip is not None:
         _mark_flip(figure, result.flip)
     _mark_now(figure, result, now)

@@ -59,14 +59,13 @@ def verdict(result: CaseResult) -> tuple[Part, ...]:
     if status == "no-op":
         return (Part(_nothing(result)), clean, Part("."))
     if status == "already wrong":
-        return (
+        wrong = (
             Part("The model was already wrong before any attack: it reads "),
             clean,
-            Part(f" where the label is {result.case.label}. "),
-            Part("Attacked, it reads "),
-            attacked,
-            Part("."),
+            Part(f" where the label is {result.case.label}."),
         )
+        then = (Part(" Attacked, it reads "), attacked, Part("."))
+        return (*wrong, *then) if result.attack.linf[0] else wrong
     if status == "flipped" or changed:
         said = [Part(f"{by} turns "), clean, Part(" into "), attacked, Part(".")]
     else:

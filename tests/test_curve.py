@@ -43,13 +43,11 @@ def model() -> Classifier:
 
 def test_stages_arrive_in_order(data, model):
     seen = list(run_curve(SPEC, data=data, model=model))
-    assert [r.stage for r in seen] == ["frames", "flip", *["explainer:gradcam"] * 3, "done"]
-    assert [sorted(r.maps["gradcam"]) for r in seen[2:-1]] == [
-        [3, 4, 5, 6],
-        [*range(1, 9)],
-        [*range(11)],
-    ], "outward from the case's own ε"
-    assert [list(r.scores) for r in seen] == [[], [], [], [], ["gradcam"], ["gradcam"]]
+    assert [r.stage for r in seen] == ["frames", "explainer:gradcam"] * 3 + ["done"]
+    outward = [[3, 4, 5, 6], [*range(1, 9)], [*range(11)]]
+    assert [r.known for r in seen[::2]] == [*outward, outward[-1]], "from the case's own ε"
+    assert [sorted(r.maps["gradcam"]) for r in seen[1::2]] == outward
+    assert [list(r.scores) for r in seen] == [[], [], [], [], [], ["gradcam"], ["gradcam"]]
     assert seen[0].flip is None
     assert seen[-1].flip is not None
     assert [eps.text for eps in seen[0].axis] == [
@@ -57,10 +55,19 @@ def test_stages_arrive_in_order(data, model):
     ]
 
 
+def test_it_begins_where_it_is_told_to(data, model):
+    first, *_, last = run_curve(SPEC, data=data, model=model, begin="12/255")
+    assert first.known == [7, 8, 9, 10]
+    *_, usual = run_curve(SPEC, data=data, model=model)
+    assert last.explained == usual.explained
+    for name, values in usual.scores["gradcam"].items():
+        assert last.scores["gradcam"][name] == pytest.approx(values, abs=0.02, nan_ok=True)
+
+
 def test_a_frame_is_the_case_at_its_epsilon(data, model):
     *_, curve = run_curve(SPEC, data=data, model=model)
     *_, case = run_case(SPEC, data=data, model=model)
-    at = [frame.eps for frame in curve.frames].index("3/255")
+    at = curve.at("3/255")
     assert torch.allclose(curve.frames[at].images, case.attack.images, atol=1e-6)
     assert curve.frames[at].status == case.attack.status
     for name, value in case.scores["gradcam"].items():
@@ -79,14 +86,14 @@ def test_at_zero_nothing_has_drifted(data, model):
 def test_the_cases_own_epsilon_is_among_the_frames(data, model):
     spec = replace(SPEC, eps="5/255", explainers=())
     *_, curve = run_curve(spec, data=data, model=model)
-    assert "5/255" in [frame.eps for frame in curve.frames]
+    assert "5/255" in [frame.eps for frame in curve.frames.values()]
     assert curve.explained == ""
     *_, paper = run_curve(replace(spec, eps="normalised:0.02"), data=data, model=model)
-    assert [frame.eps for frame in paper.frames] == [
+    assert [frame.eps for _, frame in sorted(paper.frames.items())] == [
         f"normalised:{k}" for k in ("0.001", "0.01", "0.02", "0.05", "0.1", "0.5")
     ]
     *_, given = run_curve(spec, data=data, model=model, grid="0,1/255")
-    assert [frame.eps for frame in given.frames] == ["0/255", "1/255", "5/255"]
+    assert [given.frames[i].eps for i in given.known] == ["0/255", "1/255", "5/255"]
 
 
 @pytest.mark.parametrize("eps", ["3/255", " 3 / 255 ", "3.0/255", "0.0117647058823529"])
@@ -106,7 +113,8 @@ def test_the_nearest_example_stands_at_its_distance(data, model):
     assert nearest is not None
     assert curve.flip.norm == "l2"
     assert curve.flip.high.value <= nearest * 1.0001
-    for eps, frame in zip(curve.axis, curve.frames, strict=True):
+    for i, eps in enumerate(curve.axis):
+        frame = curve.frames[i]
         assert frame.l2[0] <= min(eps.value, nearest) * 1.0001
         if eps.value >= nearest:
             assert frame.readings_attacked[0].label != curve.clean_reading.label
@@ -145,7 +153,7 @@ def test_a_universal_pattern_is_fitted_once_on_other_images(data, model):
     assert first.passes.backward > 0
     assert again.passes.backward == 0, "the pattern was kept"
     *_, curve = run_curve(spec, data=data, model=model)
-    at = [frame.eps for frame in curve.frames].index("3/255")
+    at = curve.at("3/255")
     assert torch.allclose(curve.frames[at].images, first.attack.images, atol=1e-6)
 
 

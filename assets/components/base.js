@@ -34,7 +34,8 @@ function parse(data) {
 async function decode(body, [offset, length], n) {
   const blob = new Blob([body.subarray(offset, offset + length)], { type: "image/png" });
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-  const canvas = new OffscreenCanvas(n, n), context = canvas.getContext("2d", { willReadFrequently: true });
+  const canvas = typeof OffscreenCanvas === "function" ? new OffscreenCanvas(n, n) : Object.assign(document.createElement("canvas"), { width: n, height: n });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return context.getImageData(0, 0, n, n);

@@ -1,8 +1,8 @@
 // Zoom and pan, linked over all panels. The position is kept in tile widths: tiles change size.
 
 class Zoom {
-  constructor() {
-    Object.assign(this, { z: 1, x: 0, y: 0 });
+  constructor(moved) {
+    Object.assign(this, { z: 1, x: 0, y: 0, moved });
   }
 
   attach(root, grid) {
@@ -19,6 +19,7 @@ class Zoom {
       "--touch": this.z > 1 ? "none" : "pan-x pan-y", "--render": this.z > 2.5 ? "pixelated" : "auto" };
     for (const [name, value] of Object.entries(style)) this.grid.style.setProperty(name, value);
     this.root.classList.toggle("zoomed", this.z > 1);
+    this.moved();
   }
 
   at(x, y, z) {

@@ -40,27 +40,27 @@ class CurveResult:
     """A case along the ε axis, as far as it is computed.
 
     Attributes:
-        frames: one result an ε, in rising order; a batch of one each.
-        new: the class it is turned into, or would be soonest.
-        flip: the smallest ε that turns the reading; None until its stage.
-        saved: per frame, format → what became of the example when saved.
-        maps: explainer → number of a frame → its maps; from the case's own ε outward.
+        axis: all ε, in rising order.
+        frames: number on the axis → what the attack gave there, a batch of one; those about the
+            present ε come first.
+        saved: number on the axis → format → what became of the example when saved.
+        maps: explainer → number on the axis → the maps there.
         scores: explainer → metric → one value an ε, of the map there against the clean one, once
             all its maps are there.
+        flip: the smallest ε that turns the reading; None until it is known.
         explained: the class that the maps are for.
         unexplained: explainer → why it gave no map for this model, in one sentence.
-        stage: what was computed last: `frames`, `flip`, `explainer:<id>`, `done`.
+        stage: what was computed last: `frames`, `explainer:<id>`, `done`.
     """
 
     spec: CaseSpec
     case: Case
-    clean_reading: Reading
-    frames: tuple[AttackResult, ...]
-    new: str
-    saved: tuple[Mapping[str, Saved], ...]
-    flip: Flip | None = None
+    axis: tuple[Epsilon, ...]
+    frames: Mapping[int, AttackResult] = field(default_factory=dict)
+    saved: Mapping[int, Mapping[str, Saved]] = field(default_factory=dict)
     maps: Mapping[str, Mapping[int, Mapped]] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
+    flip: Flip | None = None
     unexplained: Mapping[str, str] = field(default_factory=dict)
     explained: str = ""
     stage: str = "frames"
@@ -68,13 +68,33 @@ class CurveResult:
     passes: Passes = field(default_factory=Passes)
 
     @property
-    def axis(self) -> tuple[Epsilon, ...]:
-        """The ε of the frames."""
-        return tuple(parse_epsilon(frame.eps, frame.norm) for frame in self.frames)
+    def known(self) -> list[int]:
+        """The numbers of the frames that are there, in rising order."""
+        return sorted(self.frames)
+
+    @property
+    def one(self) -> AttackResult:
+        """One of the frames, for what they share."""
+        return next(iter(self.frames.values()))
+
+    @property
+    def clean_reading(self) -> Reading:
+        """What the model reads before the attack."""
+        return self.one.readings_clean[0]
+
+    @property
+    def new(self) -> str:
+        """The class of the first frame that reads another; else the likeliest other at the end."""
+        first, frames = self.clean_reading.label, [self.frames[i] for i in self.known]
+        for frame in frames:
+            if frame.readings_attacked[0].label != first:
+                return frame.readings_attacked[0].label
+        last = frames[-1].readings_attacked[0].probabilities
+        return max((k for k in last if k != first), key=last.__getitem__)
 
     def at(self, eps: str) -> int | None:
-        """The number of the frame at an ε, however that is written; None where there is none."""
-        return _number(self.frames, eps)
+        """The number of an ε on the axis, however that is written; None where it is not there."""
+        return _number(self.axis, eps)
 
     @property
     def nbytes(self) -> int:
@@ -82,7 +102,7 @@ class CurveResult:
         maps = sum(
             m.explanation.maps.nbytes for found in self.maps.values() for m in found.values()
         )
-        return maps + sum(2 * frame.images.nbytes for frame in self.frames)
+        return maps + sum(2 * frame.images.nbytes for frame in self.frames.values())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; a metric that is not defined is null."""
@@ -92,8 +112,8 @@ class CurveResult:
             "label": self.case.label,
             "model": self.spec.model,
             "attack": self.spec.attack,
-            "parameters": dict(self.frames[0].parameters),
-            "norm": self.frames[0].norm,
+            "parameters": dict(self.one.parameters),
+            "norm": self.one.norm,
             "towards": self.spec.towards or None,
             "seed": self.spec.seed,
             "clean": self.clean_reading.as_dict(),
@@ -114,9 +134,9 @@ class CurveResult:
                         for id, scores in self.scores.items()
                     },
                 }
-                for i, frame in enumerate(self.frames)
+                for i, frame in sorted(self.frames.items())
             ],
-            "nearest": self.frames[0].distances[0] if self.frames[0].distances else None,
+            "nearest": self.one.distances[0] if self.one.distances else None,
             "smallest_flip": self.flip.as_dict() if self.flip else None,
             "unexplained": dict(self.unexplained),
             "explained": self.explained,
@@ -138,13 +158,14 @@ def run_curve(
     begin: str = "",
     progress: Progress | None = None,
 ) -> Iterator[CurveResult]:
-    """Compute a case along the ε axis, yielding after the frames, the flip and every few maps.
+    """Compute a case along the ε axis, yielding after every few frames and maps.
 
     Args:
         spec: its own ε is among the frames, too.
         grid: as `radar_core.epsilon.parse_grid` reads it; without one the paper's for a case in
             its units, else the default.
-        begin: the ε about which maps come first; without one the case's own.
+        begin: the ε that comes first; without one the case's own, as it must be where the class
+            explained is the one read after the attack.
 
     The other arguments, and what is raised, are those of `run_case`.
     """
@@ -157,59 +178,58 @@ def run_curve(
     axis = _axis(spec, method, grid)
     progress = progress or Progress()
     started = time.perf_counter()
+    axis = _axis(spec, method, grid)
+    order = list(_outward(len(axis), _number(axis, begin or spec.eps)))
     with count_passes() as spent:
         case = find_case(spec, data) if case is None else case
         clean = model.prepare(case.image)
         if pattern is None:
             part = progress.part(0.0, 0.2)
             pattern = ground.pattern(spec, method, data, model, part, avoid=case.id)
-        more: dict[str, Any] = {
-            "target": spec.towards or None,
-            "pattern": pattern,
-            "seed": spec.seed,
-            **dict(spec.attack_parameters),
-        }
-        label = case.label if case.label in model.class_names else None
-        part = progress.part(0.2, 0.4)
-        frames = attack_grid(model, clean, spec.attack, axis, label=label, progress=part, **more)
-        saved = tuple(after_saving(model, frame)[0] for frame in frames)
-    first = frames[0].readings_clean[0]
-    result = CurveResult(spec, case, first, frames, _new(frames), saved)
+    more: dict[str, Any] = {
+        "target": spec.towards or None,
+        "pattern": pattern,
+        "seed": spec.seed,
+        **dict(spec.attack_parameters),
+    }
+    label = case.label if case.label in model.class_names else None
+    result = CurveResult(spec, case, axis)
 
-    def grown(**changes: Any) -> CurveResult:
+    def grown(used: Passes, **changes: Any) -> CurveResult:
+        spent.add(used)
         return replace(
             result, seconds=time.perf_counter() - started, passes=replace(spent), **changes
         )
 
-    yield (result := grown())
+    for number, some in enumerate(order):
+        ahead = progress.part(
+            0.2 + 0.6 * number / len(order), 0.2 + 0.6 * (number + 1) / len(order)
+        )
+        if any(i not in result.frames for i in some):
+            # What seeks the nearest example finds it once for all ε.
+            new = some if method.placing == "budget" else range(len(axis))
+            part, wanted = ahead.part(0.0, 0.6), [axis[i] for i in sorted(new)]
+            with count_passes() as used:
+                come = attack_grid(
+                    model, clean, spec.attack, wanted, label=label, progress=part, **more
+                )
+                kept = [after_saving(model, frame)[0] for frame in come]
+            frames = {**result.frames, **dict(zip(sorted(new), come, strict=True))}
+            saved = {**result.saved, **dict(zip(sorted(new), kept, strict=True))}
+            yield (result := grown(used, frames=frames, saved=saved, stage="frames"))
+            if spec.explainers and not result.explained:
+                result = replace(result, explained=_explained(result, model))
+        left = [id for id in spec.explainers if id not in result.unexplained]
+        for place, id in enumerate(left):
+            part = ahead.part(0.6 + 0.4 * place / len(left), 0.6 + 0.4 * (place + 1) / len(left))
+            with count_passes() as used:
+                changes = _explain(id, some, result, clean, data, model, part)
+            yield (result := grown(used, **changes, stage=f"explainer:{id}"))
     with count_passes() as used:
-        part = progress.part(0.4, 0.6)
-        flip = smallest_flip(model, clean, spec.attack, frames=frames, progress=part, **more)
-    spent.add(used)
-    yield (result := grown(flip=flip, stage="flip"))
-    explained = _explained(spec, case, model, frames) if spec.explainers else ""
-    middle = _number(frames, begin or spec.eps)
-    for number, id in enumerate(spec.explainers):
-        share = 0.4 / len(spec.explainers)
-        part = progress.part(0.6 + number * share, 0.6 + (number + 1) * share)
-        stage, found = f"explainer:{id}", dict[int, Mapped]()
-        try:
-            for some in _outward(len(frames), middle):
-                ahead = part.part(len(found) / len(frames), (len(found) + len(some)) / len(frames))
-                chosen = {i: frames[i] for i in some}
-                with count_passes() as used:
-                    found |= _mapped(id, clean, chosen, explained, data, model, spec, ahead)
-                spent.add(used)
-                maps, scores = {**result.maps, id: dict(found)}, result.scores
-                if len(found) == len(frames):
-                    scores = {**scores, id: _drift(found)}
-                result = grown(maps=maps, scores=scores, explained=explained, stage=stage)
-                yield result
-        except BadModel as error:  # this explainer does not fit this model; others may
-            result = grown(unexplained={**result.unexplained, id: str(error)}, stage=stage)
-            yield result
+        part, every = progress.part(0.8, 1.0), [result.frames[i] for i in range(len(axis))]
+        flip = smallest_flip(model, clean, spec.attack, frames=every, progress=part, **more)
     progress.step(1.0, "done")
-    yield grown(stage="done")
+    yield grown(used, flip=flip, stage="done")
 
 
 def _axis(spec: CaseSpec, method: Attack, grid: str | Sequence[str]) -> tuple[Epsilon, ...]:
@@ -221,28 +241,40 @@ def _axis(spec: CaseSpec, method: Attack, grid: str | Sequence[str]) -> tuple[Ep
     return parse_grid([*chosen, own], method.norm) if fits else chosen
 
 
-def _number(frames: Sequence[AttackResult], eps: str) -> int | None:
-    wanted = parse_epsilon(eps, frames[0].norm).text
-    return next((i for i, frame in enumerate(frames) if frame.eps == wanted), None)
+def _number(axis: Sequence[Epsilon], eps: str) -> int | None:
+    wanted = parse_epsilon(eps, axis[0].norm).text
+    return next((i for i, other in enumerate(axis) if other.text == wanted), None)
 
 
-def _new(frames: Sequence[AttackResult]) -> str:
-    """The class of the first frame that reads another; else the likeliest other one at the end."""
-    first = frames[0].readings_clean[0].label
-    for frame in frames:
-        if frame.readings_attacked[0].label != first:
-            return frame.readings_attacked[0].label
-    others = {k: p for k, p in frames[-1].readings_attacked[0].probabilities.items() if k != first}
-    return max(others, key=others.__getitem__)
-
-
-def _explained(
-    spec: CaseSpec, case: Case, model: Classifier, frames: Sequence[AttackResult]
-) -> str:
+def _explained(curve: CurveResult, model: Classifier) -> str:
     """The class that the maps of all frames are for."""
-    here = _number(frames, spec.eps)  # a nearest example's own distance: the last frame holds it
-    then = frames[-1 if here is None else here].readings_attacked[0]
-    return ground.class_explained(spec, case, model, frames[0].readings_clean[0], then)
+    here = curve.at(curve.spec.eps)
+    if here is None or here not in curve.frames:  # a nearest example's own distance: the last frame holds it
+        here = curve.known[-1]
+    then = curve.frames[here].readings_attacked[0]
+    return ground.class_explained(curve.spec, curve.case, model, curve.clean_reading, then)
+
+
+def _explain(
+    id: str,
+    numbers: Sequence[int],
+    curve: CurveResult,
+    clean: Tensor,
+    data: DataSet | None,
+    model: Classifier,
+    progress: Progress,
+) -> dict[str, Any]:
+    """What changes in a curve once the maps of these frames are there."""
+    chosen = {i: curve.frames[i] for i in numbers}
+    try:
+        come = _mapped(id, clean, chosen, curve.explained, data, model, curve.spec, progress)
+    except BadModel as error:  # this explainer does not fit this model; others may
+        return {"unexplained": {**curve.unexplained, id: str(error)}}
+    found = {**curve.maps.get(id, {}), **come}
+    changes: dict[str, Any] = {"maps": {**curve.maps, id: found}}
+    if len(found) == len(curve.axis):
+        changes["scores"] = {**curve.scores, id: _drift(found)}
+    return changes
 
 
 def _outward(frames: int, middle: int | None) -> Iterator[list[int]]:

@@ -50,7 +50,8 @@ def _table(result: CurveResult) -> str:
     ]
     head = ["ε", "status", f"P({first})", "reads", "L∞·255", "L2", "png", "jpeg95"]
     rows = [head + [f"{id} {name}" for id, name in metrics]]
-    for i, (eps, frame) in enumerate(zip(result.axis, result.frames, strict=True)):
+    for i, eps in enumerate(result.axis):
+        frame = result.frames[i]
         now = frame.readings_attacked[0]
         survives = [saved.survives for saved in result.saved[i].values()]
         rows.append(

@@ -22,7 +22,7 @@ from radar_core.ui.viewer import viewer
 from radar_core.verdict import certainty
 from radar_core.view.frames import composed
 from radar_core.view.metric_words import short
-from radar_core.view.panels import CaseView, waiting
+from radar_core.view.panels import CaseView, epsilon_label, waiting
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec
@@ -108,7 +108,9 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
             st.markdown(f":small[:orange[:material/info: {plain(note)}]]")
         columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
         turned = viewer(
-            _composed(view, shown, spec) or waiting(columns), key="viewer", on_epsilon=_turn
+            _composed(view, shown, spec) or waiting(columns, eps=epsilon_label(spec)),
+            key="viewer",
+            on_epsilon=_turn,
         )
     if turned:
         st.rerun()

@@ -99,7 +99,7 @@ def case_steps(spec: CaseSpec, upload: Upload | None = None) -> Steps:
 
 
 def curve_steps(spec: CaseSpec, upload: Upload | None = None, begin: str = "") -> Steps:
-    """A case at every ε, yielding a `CurveView` after each stage; maps about `begin` come first."""
+    """A case at every ε, from `begin` outward, yielding a `CurveView` after each stage."""
 
     def steps(progress: Progress) -> Iterator[CurveView]:
         from radar_core.case import run_curve
@@ -111,7 +111,7 @@ def curve_steps(spec: CaseSpec, upload: Upload | None = None, begin: str = "") -
         for result in run_curve(
             spec, data=data, model=model, case=case, begin=begin, progress=progress
         ):
-            kept = replace(result, case=replace(result.case, image=result.frames[0].clean[0]))
+            kept = replace(result, case=replace(result.case, image=result.one.clean[0]))
             view = curve_view(kept, view)
             yield view
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec, CurveResult
     from radar_core.view.frames import CurveView
 
-AFTER = FollowUp("curve", "Maps compared along ε", len(GRIDS["default"]["linf"]), cheap=4.0)
+AFTER = FollowUp("curve", "Maps compared along ε", len(GRIDS["default"]["linf"]), cheap=10.0)
 _LAST, _VERSION = "curve.last", "curve.version"
 CONFIG = {"displayModeBar": False, "responsive": True}
 
@@ -93,10 +93,11 @@ def _show(wanted: Wanted, case: CaseResult) -> bool:
     AFTER.status(job, _key(curve_spec(case.spec, AFTER.chosen(case))))
     if found is not None:
         _charts(found.result, case)
-    if job is not None and job.version != st.session_state.get(_VERSION):
-        st.session_state[_VERSION] = job.version
-        if job.active:
-            st.rerun()  # the viewer is to have the new frames
+    if job is not None and found is not None:
+        now = (job.key, job.version)
+        if st.session_state.get(_VERSION) != now:
+            st.session_state[_VERSION] = now
+            st.rerun()  # the viewer stands above: it is to have the new frames
     return bool(job and job.active)
 
 
@@ -165,10 +166,11 @@ def _table(found: CurveResult, command: str) -> None:
                 for name, saved in found.saved[i].items()
             },
         }
-        for i, (eps, frame) in enumerate(zip(found.axis, found.frames, strict=True))
+        for i in found.known
+        for eps, frame in [(found.axis[i], found.frames[i])]
     ]
     st.table(rows, border="horizontal")
-    norm = NORM_TITLES[found.frames[0].norm]
+    norm = NORM_TITLES[found.one.norm]
     quiet(f"ε bounds {norm}. Distances are what was reached, of a range of 1 and in grey levels.")
     st.code(command, language=None, wrap_lines=True)
     st.download_button(

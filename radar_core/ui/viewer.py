@@ -23,7 +23,7 @@ def component(name: str, *parts: str) -> Callable[..., Any]:
     return mount
 
 
-_mount = component("viewer", "zoom", "paint", "bars")
+_mount = component("viewer", "zoom", "paint", "bars", "scrub", "swipe", "tile")
 
 
 def viewer(blob: bytes, *, key: str, on_epsilon: Callable[[], None] | None = None) -> bool:

@@ -1,12 +1,12 @@
 """A case along the ε axis in one blob: the frames that the slider of the viewer moves through.
 
-A frame is shown as the case at its ε would be. Pictures of frame i are named `attacked-image@i`;
-those without a number are the same in all frames.
+A frame is shown as the case at its ε would be; one that is still to be computed is `pending`.
+Pictures of frame i are named `attacked-image@i`; those without a number are the same in all frames.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ class CurveView:
 def curve_view(result: CurveResult, before: CurveView | None = None) -> CurveView:
     """The pictures of all frames; those that were there before are not made again."""
     pictures = dict(before.pictures) if before else {}
-    for i in range(len(result.frames)):
+    for i in result.known:
         wanted = [
             "attacked-image",
             *(f"attacked-{id}" for id in result.maps if i in result.maps[id]),
@@ -70,26 +70,30 @@ def composed(
     if curve is None:
         _add_words(header["strip"], case, floor)
         return pack(header, pictures)
+    own = shown(case)
+    _add_words(own["strip"], case, floor)
     at = curve.result.at(case.spec.eps)
-    frames = []
+    frames: list[dict[str, Any]] = []
     for i, eps in enumerate(curve.result.axis):
-        whole = _frame(case, curve.result, i, own=i == at)
-        frame = {
-            "eps": eps.text,
-            "label": eps.label,
-            **shown(
-                whole, columns_of(whole) if i == at else _columns(whole, curve.result, growing)
-            ),
-        }
-        if i == at:
-            _add_words(frame["strip"], case, floor)
+        frame: dict[str, Any] = {"eps": eps.text, "label": eps.label}
+        if i in curve.result.frames:
+            whole = _frame(case, curve.result, i, own=i == at)
+            if i == at:
+                frame |= shown(whole)
+                _add_words(frame["strip"], case, floor)
+            else:
+                columns = _columns(whole, case, curve.result, growing)
+                frame |= shown(whole, columns)
+                _settle(frame["strip"], whole, columns)
+        elif i == at:
+            frame |= own
+        else:
+            frame |= {"pending": True, "columns": []}
         frames.append(frame)
     if at is None:  # an example at its own distance stands beyond the axis
         at = len(frames)
-        label = parse_epsilon(case.spec.eps, curve.result.frames[0].norm).label
-        own = {"eps": case.spec.eps, "label": label, **shown(case)}
-        _add_words(own["strip"], case, floor)
-        frames.append(own)
+        label = parse_epsilon(case.spec.eps, curve.result.one.norm).label
+        frames.append({"eps": case.spec.eps, "label": label, **own})
     named = {
         name if name.startswith("clean-") else f"{name}@{at}": raw for name, raw in pictures.items()
     }
@@ -136,7 +140,9 @@ def _frame(case: CaseResult, curve: CurveResult, i: int, *, own: bool) -> CaseRe
     )
 
 
-def _columns(frame: CaseResult, curve: CurveResult, growing: bool) -> list[dict[str, Any]]:
+def _columns(
+    frame: CaseResult, case: CaseResult, curve: CurveResult, growing: bool
+) -> list[dict[str, Any]]:
     """The columns of a frame away from the case's own ε, where some maps are not computed."""
     from radar_core.explainers import EXPLAINERS
 
@@ -144,13 +150,27 @@ def _columns(frame: CaseResult, curve: CurveResult, growing: bool) -> list[dict[
     for place, given in enumerate(columns):
         if given["state"] in ("ready", "failed"):
             continue
-        title = short(EXPLAINERS[given["id"]].title)
+        title, own = short(EXPLAINERS[given["id"]].title), case.explanations.get(given["id"])
+        clean: dict[str, Any] = (
+            {"signed": own.signed} if own else {}
+        )  # its map is the same at all ε
         if growing and given["id"] in curve.spec.explainers:
-            columns[place] = column(given["id"], title, wait=f"{title} comes for every ε")
+            wait = f"{title} comes for every ε"
+            columns[place] = column(given["id"], title, wait=wait, **clean)
         else:
             said = ELSEWHERE.format(title)
-            columns[place] = column(given["id"], title, state="elsewhere", wait=said)
+            columns[place] = column(given["id"], title, state="elsewhere", wait=said, **clean)
     return columns
+
+
+def _settle(
+    strip: list[dict[str, str]], frame: CaseResult, columns: Sequence[Mapping[str, Any]]
+) -> None:
+    """Numbers of the first explainer that are not to come for this frame are no longer awaited."""
+    leader = next((id for id in frame.spec.explainers if id not in frame.unexplained), None)
+    if any(c["id"] == leader and c["state"] == "elsewhere" for c in columns):
+        for cell in strip:
+            cell["value"] = cell["value"].replace("…", "—")
 
 
 def _add_words(strip: list[dict[str, str]], case: CaseResult, floor: FloorResult | None) -> None:

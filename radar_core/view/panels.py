@@ -19,13 +19,13 @@ from radar_core.view.metric_words import UNDEFINED, by_role, metric_text, raw_ra
 from radar_core.wording import sentence
 
 if TYPE_CHECKING:
-    from radar_core.case import CaseResult
+    from radar_core.case import CaseResult, CaseSpec
     from radar_core.types import Explanation
 
 FOCUS = "topk_overlap"  # the metric a tile's caption names
 MOST_CLASSES = 12
 NO_MAP = "No map for this model"
-SCALE = "full colour: own 99.7th percentile of |value|; below: raw range"
+SCALE = "full colour: own 99.7th percentile"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +45,18 @@ class CaseView:
         return len(self.blob) + sum(t.numel() * t.element_size() for t in tensors)
 
 
-def waiting(explainers: Sequence[tuple[str, str]], side: int = 224) -> bytes:
+def waiting(explainers: Sequence[tuple[str, str]], *, eps: str = "", side: int = 224) -> bytes:
     """The frame before anything is known: what is to come, without a picture.
 
     Args:
         explainers: id and title of each.
+        eps: see `epsilon_label`.
     """
     columns = [column("image", "Image", state="running", wait="The image is being read…")]
     columns += [
         column(id, title, wait=f"{title} comes after the attack") for id, title in explainers
     ]
-    header = _header("waiting", "waiting", side, columns, busy=True)
+    header = _header("waiting", "waiting", side, columns, busy=True, eps=eps)
     return pack(header, {})
 
 
@@ -66,6 +67,7 @@ def case_view(result: CaseResult) -> CaseView:
         result.stage,
         result.clean.shape[-1],
         masks={name: outline(mask.numpy()) for name, mask in result.masks.items()},
+        eps=epsilon_label(result.spec),
         **shown(result),
     )
     return CaseView(result, pack(header, pictures_of(result)))
@@ -133,6 +135,7 @@ def _header(
     strip: Sequence[dict[str, str]] = (),
     bars: Mapping[str, Any] | None = None,
     masks: Mapping[str, str] | None = None,
+    eps: str = "",
 ) -> dict[str, Any]:
     return {
         "key": key,
@@ -145,8 +148,18 @@ def _header(
         "strip": list(strip),
         "bars": bars or {"title": "Probabilities", "rows": []},
         "masks": masks or {},
+        "eps": eps,
         "scale": SCALE if len(columns) > 1 else "",
     }
+
+
+def epsilon_label(spec: CaseSpec) -> str:
+    """The ε of a case as the slider says it; "" where the attack has no ε to move along."""
+    from radar_core.attacks import ATTACKS
+
+    attack = ATTACKS[spec.attack]
+    eps = parse_epsilon(spec.eps, dict(spec.attack_parameters).get("norm", attack.norm))
+    return eps.label if attack.placing != "own" and eps.bounded else ""
 
 
 def column(

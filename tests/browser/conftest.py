@@ -100,6 +100,7 @@ class Visit:
     external: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     heard: list[bytes] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)  # when it spoke to the server
 
     def finished(self, address: str = "") -> Any:
         """The page once the case is computed and Streamlit rests."""
@@ -150,11 +151,13 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Visit]]:
     """Open a visit; at its end nothing may have left the machine or gone wrong in the page."""
     contexts, visits = [], []
 
-    def begin(width: int = 1440, height: int = 900, scheme: str = "light") -> Visit:
+    def begin(
+        width: int = 1440, height: int = 900, scheme: str = "light", motion: str = "reduce"
+    ) -> Visit:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
-            reduced_motion="reduce",
+            reduced_motion=motion,
             locale="en-GB",
             base_url=server.url,
         )
@@ -173,6 +176,9 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Visit]]:
         )
         opened.page.on("pageerror", lambda e: opened.errors.append(str(e)))
         opened.page.on("websocket", lambda w: w.on("framereceived", hear))
+        opened.page.on(
+            "websocket", lambda w: w.on("framesent", lambda _: opened.sent.append(time.monotonic()))
+        )
         opened.page.on("console", lambda m: opened.errors.append(m.text) if _bad(m) else None)
         visits.append(opened)
         return opened

@@ -122,9 +122,9 @@ def test_a_phone_shows_two_columns_and_the_difference_beneath(visit: Begin) -> N
 
 
 def test_holding_shows_the_clean_picture_and_releasing_the_attacked(visit: Begin) -> None:
-    page = visit().finished(CASE)
+    page = visit(motion="no-preference").finished(CASE)
     attacked, clean = canvas(page, "attacked-image"), canvas(page, "clean-image")
-    button = page.get_by_role("button", name="Hold: show clean")
+    button = page.get_by_role("button", name="Hold: clean")
     button.hover()
     page.mouse.down()
     page.locator(".root.as-clean").wait_for()
@@ -272,7 +272,7 @@ def test_the_case_at_every_epsilon_is_what_the_library_computes(
     )
     rows.first.wait_for()
     assert rows.count() == len(curve.frames)
-    for i, frame in enumerate(curve.frames):
+    for i, frame in sorted(curve.frames.items()):
         assert frame.status[0] in rows.nth(i).inner_text()
 
 
