@@ -27,7 +27,8 @@ FORMATS: dict[str, tuple[str, str, Callable[[Report], str | bytes]]] = {
 def report_section(wanted: Wanted, result: CaseResult) -> None:
     """The section: what the report holds as of now, and its three forms.
 
-    Each is made when its button is pressed, outside of the page's own run, of what is known then.
+    Each is made when its button is pressed, outside of the page's own run, of what this run knows;
+    the page runs again whenever floor or curve are done.
     """
     if result.attack is None:
         return
@@ -67,8 +68,7 @@ def _holds(floor: FloorResult | None, curve: CurveResult | None) -> str:
     growing = [name for name, part in parts.items() if part and part.stage != "done"]
     said = []
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        said.append(f"{' and '.join(missing).capitalize()} {verb} not computed: it says so.")
+        said.append(f"Not in it, for not computed so far: {' and '.join(missing)}.")
     if growing:
         said.append(f"Of {' and of '.join(growing)} it holds what is known so far.")
     return " ".join(said) or "It holds the noise floor and the ε curve."
