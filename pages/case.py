@@ -4,7 +4,7 @@ import streamlit as st
 
 from radar_core.ui import link, warm
 from radar_core.ui.case_body import NOT_A_DEVICE, body, header
-from radar_core.ui.controls import UPLOAD, Wanted, method, source
+from radar_core.ui.controls import UPLOAD, VIEWS, Wanted, method, source
 from radar_core.ui.filmstrip import filmstrip
 from radar_core.ui.starting import is_warm
 from radar_core.ui.text import plain, sentence
@@ -12,6 +12,7 @@ from radar_core.ui.text import plain, sentence
 PAGE = {"title": "Case", "icon": ":material/radiology:", "order": 20}
 st.set_page_config(page_title="Case · RADAR")
 link.read()
+link.choose("view", list(VIEWS), "view called")
 if not is_warm(560, "Case", NOT_A_DEVICE):
     st.stop()
 if error := warm.progress().error:

@@ -64,6 +64,7 @@ class Viewer {
   show(head, before) {
     this.head = head;
     this.scrub.take(head, before);
+    this.root.classList.toggle("look", !!head.look);
     const layout = JSON.stringify([head.n, head.columns.map((c) => c.id)]);
     if (layout !== this.layout) this.build();
     this.layout = layout;

@@ -249,7 +249,9 @@ def _number(axis: Sequence[Epsilon], eps: str) -> int | None:
 def _explained(curve: CurveResult, model: Classifier) -> str:
     """The class that the maps of all frames are for."""
     here = curve.at(curve.spec.eps)
-    if here is None or here not in curve.frames:  # a nearest example's own distance: the last frame holds it
+    if (
+        here is None or here not in curve.frames
+    ):  # a nearest example's own distance: the last frame holds it
         here = curve.known[-1]
     then = curve.frames[here].readings_attacked[0]
     return ground.class_explained(curve.spec, curve.case, model, curve.clean_reading, then)

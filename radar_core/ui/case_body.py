@@ -10,14 +10,14 @@ import streamlit as st
 from radar_core.epsilon import parse_epsilon
 from radar_core.runtime import machine
 from radar_core.ui.compute import case_steps
-from radar_core.ui.controls import Wanted
+from radar_core.ui.controls import VIEWS, Wanted, looking
 from radar_core.ui.curve_body import curve, found_curve, leave_curve
 from radar_core.ui.floor_body import evidence, found_floor, leave_floor, noise_floor
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.report_body import report_section
-from radar_core.ui.text import plain, sentence
+from radar_core.ui.text import plain, quiet, sentence
 from radar_core.ui.viewer import viewer
 from radar_core.verdict import certainty
 from radar_core.view.frames import composed
@@ -51,7 +51,19 @@ def header(wanted: Wanted) -> None:
             st.badge(cast(Any, ATTACKS[wanted.spec.attack]).title, color="gray")
         if wanted.data is not None and wanted.data.synthetic:
             st.badge("Synthetic", color="gray", icon=":material/science:")
-        st.badge(machine().note.rstrip("."), color="gray", icon=":material/memory:")
+        if not looking():
+            st.badge(machine().note.rstrip("."), color="gray", icon=":material/memory:")
+        st.space("stretch")
+        st.segmented_control(
+            "View",
+            list(VIEWS),
+            key="view",
+            format_func=VIEWS.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+            help="Look: one sentence, the pictures, plain words. Tune: every setting and number.",
+        )
 
 
 def body(wanted: Wanted) -> None:
@@ -75,12 +87,23 @@ def body(wanted: Wanted) -> None:
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
     if job is not None and job.state == "done" and job.value is not None:
         result = job.value.result
+        if looking():
+            _words(wanted, result)
+            return
         metric_table(result)
         evidence(result)
         noise_floor(wanted, result)
         curve(wanted, result)
         report_section(wanted, result)
         _record(result)
+
+
+def _words(wanted: Wanted, result: CaseResult) -> None:
+    """What is known of the case beyond its first sentence, without a table or a chart."""
+    evidence(result, brief=True)
+    noise_floor(wanted, result, brief=True)
+    curve(wanted, result, brief=True)
+    quiet("Settings, numbers, curves, the report and raw values are in the view Tune.")
 
 
 def _job(wanted: Wanted, spec: CaseSpec) -> Job | None:
@@ -108,7 +131,8 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
             st.markdown(f":small[:orange[:material/info: {plain(note)}]]")
         columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
         turned = viewer(
-            _composed(view, shown, spec) or waiting(columns, eps=epsilon_label(spec)),
+            _composed(view, shown, spec)
+            or waiting(columns, eps=epsilon_label(spec), look=looking()),
             key="viewer",
             on_epsilon=_turn,
         )
@@ -134,10 +158,10 @@ def _composed(view: CaseView | None, shown: CaseView | None, spec: CaseSpec) -> 
     source = view or shown
     assert source is not None
     floor = found_floor(source.result)
-    parts = (source, curve, floor, bool(job and job.active))
+    parts = (source, curve, floor, bool(job and job.active), looking())
     last = st.session_state.get(_COMPOSED)
     if last is None or any(one is not other for one, other in zip(last[0], parts, strict=True)):
-        blob = composed(source, curve, floor, growing=parts[3])
+        blob = composed(source, curve, floor, growing=parts[3], look=parts[4])
         last = st.session_state[_COMPOSED] = (parts, blob)
     return cast(bytes, last[1])
 

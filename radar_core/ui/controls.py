@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 UPLOAD = "upload"
 ANY = "any other class"
 KINDS = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp", "dcm", "dicom"]
+VIEWS = {"look": "Look", "tune": "Tune"}
 
 
 @dataclass
@@ -156,9 +157,15 @@ def method(wanted: Wanted) -> None:
     link.choose("attack", list(attacks), "attack called")
     link.choose_many("explain", list(explainers), "explainer called")
     link.choose("target", list(TARGETS), "choice of class")
-    model = st.selectbox("Model", list(models), key="model", format_func=models.__getitem__, **KEPT)
-    _say_what_fits(wanted, infos, model)
-    attack = st.selectbox(
+    top, beneath = st.container(), st.empty()
+    further = st.expander("More settings", icon=":material/tune:")
+    folded = further if looking() else top
+    with folded:
+        model = st.selectbox(
+            "Model", list(models), key="model", format_func=models.__getitem__, **KEPT
+        )
+        _say_what_fits(wanted, infos, model)
+    attack = top.selectbox(
         "Attack",
         list(attacks),
         key="attack",
@@ -167,9 +174,11 @@ def method(wanted: Wanted) -> None:
         **KEPT,
     )
     chosen: Any = ATTACKS[attack]
-    towards = _towards(chosen, next(i.card["class_names"] for i in infos if i.name == model))
-    eps = epsilon_control(attack, chosen)
-    st.pills(
+    with folded:
+        towards = _towards(chosen, next(i.card["class_names"] for i in infos if i.name == model))
+    with top:
+        eps = epsilon_control(attack, chosen)
+    folded.pills(
         "Explanations",
         list(explainers),
         key="explain",
@@ -179,8 +188,7 @@ def method(wanted: Wanted) -> None:
         **KEPT,
     )
     explained = tuple(id for id in explainers if id in st.session_state["explain"])
-    beneath = st.empty()
-    with st.expander("More settings", icon=":material/tune:"):
+    with further:
         values = parameter_controls(attack, chosen)
         st.selectbox(
             "Class that is explained",
@@ -203,7 +211,7 @@ def method(wanted: Wanted) -> None:
             **KEPT,
         )
         explaining = explainer_controls(explained)
-    if explained:
+    if explained and not looking():
         with beneath:
             quiet(total(explained, explaining))
     link.write(values | explaining)
@@ -230,6 +238,11 @@ def method(wanted: Wanted) -> None:
         wanted.errors.append(str(error))
     else:
         wanted.spec = spec
+
+
+def looking() -> bool:
+    """Whether the page is looked at, not tuned: one sentence, the pictures, plain words."""
+    return bool(st.session_state["view"] == "look")
 
 
 def _attack_title(method: Any) -> str:

@@ -54,13 +54,16 @@ def _kept(wanted: CaseSpec) -> CaseSpec | None:
     return last if last and last == curve_spec(wanted, last.explainers) else None
 
 
-def curve(wanted: Wanted, result: CaseResult) -> None:
-    """The section, for an attack that has an ε axis."""
+def curve(wanted: Wanted, result: CaseResult, *, brief: bool = False) -> None:
+    """The section, for an attack that has an ε axis; `brief`, its first sentences alone."""
     from radar_core.attacks import ATTACKS
 
     attack = ATTACKS[result.spec.attack]
-    st.markdown("###### The case at every ε")
+    if not brief:
+        st.markdown("###### The case at every ε")
     if attack.placing == "own":
+        if brief:
+            return
         quiet(
             f"{attack.title} has no ε: its strength is a parameter of its own, "
             "so there is no axis to follow it along."
@@ -68,6 +71,10 @@ def curve(wanted: Wanted, result: CaseResult) -> None:
         return
     reached = result.attack
     assert reached is not None
+    if brief:
+        job = _job(wanted, result)
+        polled(lambda: _show(wanted, result, brief), active=bool(job and job.active))
+        return
     quiet(
         f"Reached here: L∞ {reached.linf[0]:.5f} = {reached.linf[0] * 255:.3g}/255, "
         f"L2 {reached.l2[0]:.4f} = {reached.l2[0] * 255:,.0f}/255, "
@@ -75,7 +82,7 @@ def curve(wanted: Wanted, result: CaseResult) -> None:
     )
     AFTER.choose(result)
     job = _job(wanted, result)
-    polled(lambda: _show(wanted, result), active=bool(job and job.active))
+    polled(lambda: _show(wanted, result, brief), active=bool(job and job.active))
 
 
 def _job(wanted: Wanted, result: CaseResult) -> Job | None:
@@ -87,12 +94,14 @@ def _key(spec: CaseSpec) -> str:
     return f"curve/{spec.key()}"
 
 
-def _show(wanted: Wanted, case: CaseResult) -> bool:
+def _show(wanted: Wanted, case: CaseResult, brief: bool) -> bool:
     job = _job(wanted, case)
     found = cast("CurveView | None", job.value if job else None)
     AFTER.status(job, _key(curve_spec(case.spec, AFTER.chosen(case))))
     if found is not None:
-        _charts(found.result, case)
+        _said(found.result, case)
+        if not brief:
+            _charts(found.result, case)
     if job is not None and found is not None:
         now = (job.key, job.version)
         if st.session_state.get(_VERSION) != now:
@@ -101,14 +110,17 @@ def _show(wanted: Wanted, case: CaseResult) -> bool:
     return bool(job and job.active)
 
 
-def _charts(found: CurveResult, case: CaseResult) -> None:
-    from radar_core import figures
-
-    now, colours = case.spec.eps, palette()
+def _said(found: CurveResult, case: CaseResult) -> None:
     if found.flip is not None:
         st.markdown(
             f"**{plain(flip_sentence(found.flip))}** {plain(survival_sentence(case.saved))}"
         )
+
+
+def _charts(found: CurveResult, case: CaseResult) -> None:
+    from radar_core import figures
+
+    now, colours = case.spec.eps, palette()
     charts: list[tuple[str, Any, str]] = [
         (
             "Readings",

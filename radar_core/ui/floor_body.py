@@ -42,8 +42,12 @@ def found_floor(result: CaseResult) -> FloorResult | None:
     return floor if floor is not None and floor.places else None
 
 
-def evidence(result: CaseResult) -> None:
-    """Whether the attribution lies where the lesion and the evidence are, as sentences."""
+def evidence(result: CaseResult, *, brief: bool = False) -> None:
+    """Whether the attribution lies where the lesion and the evidence are, as sentences.
+
+    Args:
+        brief: only of the lesion, and only the sentences.
+    """
     from radar_core.localisation import area
 
     said = [
@@ -56,6 +60,8 @@ def evidence(result: CaseResult) -> None:
         return
     st.markdown("###### Where the attribution lies")
     st.markdown("\n".join(f"- {plain(text)}" for name, text in said if name == "lesion"))
+    if brief:
+        return
     further = [text for name, text in said if name == "evidence"]
     if further:
         with st.expander("Against the evidence that the phantom knows", icon=":material/target:"):
@@ -83,18 +89,20 @@ def _hit(value: float) -> str:
     return {1.0: "yes", 0.0: "no"}.get(value, f"{value:.0%} of a tie")
 
 
-def noise_floor(wanted: Wanted, result: CaseResult) -> None:
-    """The section, for a case with maps and a change."""
+def noise_floor(wanted: Wanted, result: CaseResult, *, brief: bool = False) -> None:
+    """The section, for a case with maps and a change; `brief`, its first sentence alone."""
     attack = result.attack
     if attack is None or not result.scores:
         return
-    st.markdown("###### Held against harmless noise of the same size")
+    if not brief:
+        st.markdown("###### Held against harmless noise of the same size")
     if not (attack.linf[0] if attack.norm == "linf" else attack.l2[0]):
         quiet("The attack changed nothing, so there is no noise of its size.")
         return
-    AFTER.choose(result)
+    if not brief:
+        AFTER.choose(result)
     job = _job(wanted, result)
-    polled(lambda: _show(wanted, result), active=bool(job and job.active))
+    polled(lambda: _show(wanted, result, brief), active=bool(job and job.active))
 
 
 def _key(result: CaseResult) -> str:
@@ -105,11 +113,14 @@ def _job(wanted: Wanted, result: CaseResult) -> Job | None:
     return AFTER.job(_key(result), floor_steps(result, AFTER.chosen(result), wanted.upload))
 
 
-def _show(wanted: Wanted, result: CaseResult) -> bool:
+def _show(wanted: Wanted, result: CaseResult, brief: bool) -> bool:
     job = _job(wanted, result)
     found = cast("FloorResult | None", job.value if job else None)
     AFTER.status(job, _key(result))
-    if found is not None:
+    if found is not None and brief:
+        for text in _said(found, next(iter(found.places), ""))[:1]:
+            st.markdown(plain(text))
+    elif found is not None:
         _found(found)
     return bool(job and job.active)
 
@@ -175,6 +186,20 @@ def _every(floor: FloorResult) -> None:
     st.table(rows, border="horizontal", alt="All metrics and their places in the noise floor")
 
 
+def _said(floor: FloorResult, id: str) -> list[str]:
+    """Where the headline metrics of an explainer stand in the noise, as sentences."""
+    return [
+        noise_sentence(
+            short(floor.case.explanations[id].title),
+            metric.title,
+            floor.places[id][name],
+            metric.unit,
+        )
+        for name, metric in by_role()
+        if metric.role == "headline" and name in floor.places.get(id, {})
+    ]
+
+
 def _placed(place: Place, unit: str) -> str:
     """A value with its word and its percentile."""
     value = metric_text(place.value, unit)
@@ -216,11 +241,7 @@ def _strip(floor: FloorResult) -> None:
         for name, metric in by_role()
         if name in floor.scores[id] and metric.role != "paper"
     ]
-    said = [
-        noise_sentence(title, metric.title, floor.places[id][name], metric.unit)
-        for name, metric in by_role()
-        if metric.role == "headline" and name in floor.places[id]
-    ]
+    said = _said(floor, id)
     st.markdown(plain(said[0]))
     chart, words = st.columns([2, 1], gap="large")
     chart.plotly_chart(

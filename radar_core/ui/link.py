@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 DEFAULTS: dict[str, Any] = {
+    "view": "tune",
     "data": "phantom",
     "image": "",
     "class": "all",

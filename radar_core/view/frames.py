@@ -55,6 +55,7 @@ def composed(
     floor: FloorResult | None = None,
     *,
     growing: bool = False,
+    look: bool = False,
 ) -> bytes:
     """The blob of a case, with the frames of its curve and the words of its noise floor.
 
@@ -62,10 +63,12 @@ def composed(
         curve: of the same specification but for ε, as far as it is computed.
         floor: of this case.
         growing: whether more of the curve is to come.
+        look: whether to leave out the numbers and what changes how maps are drawn.
     """
-    if curve is None and floor is None:
+    if curve is None and floor is None and not look:
         return view.blob
     header, pictures = unpack(view.blob)
+    header["look"] = look
     case = view.result
     if curve is None:
         _add_words(header["strip"], case, floor)

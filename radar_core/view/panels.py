@@ -45,19 +45,22 @@ class CaseView:
         return len(self.blob) + sum(t.numel() * t.element_size() for t in tensors)
 
 
-def waiting(explainers: Sequence[tuple[str, str]], *, eps: str = "", side: int = 224) -> bytes:
+def waiting(
+    explainers: Sequence[tuple[str, str]], *, eps: str = "", look: bool = False, side: int = 224
+) -> bytes:
     """The frame before anything is known: what is to come, without a picture.
 
     Args:
         explainers: id and title of each.
         eps: see `epsilon_label`.
+        look: as in `radar_core.view.frames.composed`.
     """
     columns = [column("image", "Image", state="running", wait="The image is being read…")]
     columns += [
         column(id, title, wait=f"{title} comes after the attack") for id, title in explainers
     ]
     header = _header("waiting", "waiting", side, columns, busy=True, eps=eps)
-    return pack(header, {})
+    return pack({**header, "look": look}, {})
 
 
 def case_view(result: CaseResult) -> CaseView:
