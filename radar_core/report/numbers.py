@@ -117,7 +117,7 @@ def about_floor(result: CaseResult, floor: FloorResult | None) -> str:
     kind: str = ATTACKS[floor.kind].title
     said = (
         f"Held against {len(floor.readings)} harmless changes as large as the attack "
-        f"({kind.lower()}, {NORM_TITLES[norm]} {size}), each explained as the attacked image was; "
+        f"({kind}, {NORM_TITLES[norm]} {size}), each explained as the attacked image was; "
         f"{floor.turned or 'none'} of them change{'s' if floor.turned == 1 else ''} the reading."
     )
     lacks = [short(e.title) for id, e in result.explanations.items() if id not in floor.places]
@@ -242,13 +242,13 @@ def _readings(result: CaseResult, curve: CurveResult) -> Chart:
     first, new = curve.clean_reading.label, curve.new
     series = [
         Series(
-            f"P({label}), {what}",
+            f"{what}: {label}",
             [curve.frames[i].readings_attacked[0].probabilities[label] for i in curve.known],
         )
-        for label, what in ((first, "read at first"), (new, "read instead or likeliest then"))
+        for label, what in ((first, "First reading"), (new, "Other class"))
     ]
     alt = f"Probability of {first} and of {new} at each ε."
-    return _chart(result, curve, "Reading", alt, series)
+    return _chart(result, curve, "Probability", alt, series)
 
 
 def _drift(result: CaseResult, curve: CurveResult, id: str) -> Chart:
