@@ -25,7 +25,17 @@ from radar_core.report.blocks import (
     Strip,
     Table,
 )
-from radar_core.report.chart import INK, QUIET, Mark, Stroke, Word, height_of, shapes
+from radar_core.report.chart import (
+    COLOURS,
+    FAINT,
+    INK,
+    QUIET,
+    Mark,
+    Stroke,
+    Word,
+    height_of,
+    shapes,
+)
 from radar_core.report.words import NOT_A_DEVICE
 
 STYLE = """
@@ -92,6 +102,13 @@ code { display: block; border: 1px solid var(--line); padding: .5rem .7rem; font
   .row, .charts, tr, dd { break-inside: avoid; } h2 { break-after: avoid; }
   i { print-color-adjust: exact; } }
 """
+PAGE = {
+    INK: "var(--ink)",
+    QUIET: "var(--quiet)",
+    FAINT: "var(--line)",
+    COLOURS[0]: "var(--clean)",
+    COLOURS[1]: "var(--attacked)",
+}
 # Whatever a name holds, the page loads nothing and runs nothing.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -225,8 +242,8 @@ def _chart(chart: Chart) -> str:
 
 
 def _colour(colour: str) -> str:
-    """Ink and grey follow the page, light or dark."""
-    return {INK: "var(--ink)", QUIET: "var(--quiet)"}.get(colour, colour)
+    """The colours of paper as the page has them, light or dark."""
+    return PAGE.get(colour, colour)
 
 
 def _shape(shape: Stroke | Mark | Word) -> str:
