@@ -35,6 +35,10 @@ class BadData(RadarError, ValueError):
     """A data set that cannot be used: no such folder, no images, no classes."""
 
 
+class BadStory(RadarError, ValueError):
+    """A story that cannot be told: no such file, not its format, a step that cannot be."""
+
+
 class NotFetched(RadarError, OSError):
     """A file could not be brought from the network: no connection, not there, cut, damaged."""
 

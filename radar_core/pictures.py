@@ -98,3 +98,11 @@ def write_case(result: CaseResult, folder: Path) -> None:
         raise CannotWrite(
             f"{folder} cannot be written ({error.strerror}); choose another"
         ) from None
+
+
+def levels(values: NDArray[np.float32], signed: bool) -> NDArray[np.uint8]:
+    """A map of any shape on its own scale in 8 bits; 128 is zero where it is signed."""
+    values = values / own_scale(values)
+    if signed:
+        return np.round(128 + 127 * np.clip(values, -1, 1)).astype(np.uint8)
+    return np.round(255 * np.clip(values, 0, 1)).astype(np.uint8)

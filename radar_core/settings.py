@@ -27,6 +27,8 @@ class Settings:
         data: folders or CSV files offered beside the phantom, separated by `os.pathsep`.
         fetched: the folder for data sets that are fetched, and for the list of those added from
             elsewhere on this machine; `data/` here.
+        stories: folders with further stories to present, likewise; what is computed ahead lies in
+            `prepared/` of the first of them, or of `stories/` here.
         models: folders with further models (`NAME.safetensors` and `NAME.json`), likewise.
         upload_mb: the largest image file accepted, in MiB.
         megapixels: the largest image accepted, judged before a pixel is decoded.
@@ -40,6 +42,7 @@ class Settings:
     data: str = ""
     fetched: str = ""
     models: str = ""
+    stories: str = ""
     upload_mb: int = 20
     megapixels: int = 24
 
@@ -57,6 +60,16 @@ class Settings:
     def model_paths(self) -> tuple[Path, ...]:
         """Where models lie: the shipped ones, the folders of `models`, then `models/` here."""
         return (ROOT / "assets" / "models", *_paths(self.models), ROOT / "models")
+
+    @property
+    def story_paths(self) -> tuple[Path, ...]:
+        """Where stories lie: the shipped ones, the folders of `stories`, then `stories/` here."""
+        return (ROOT / "assets" / "stories", *_paths(self.stories), ROOT / "stories")
+
+    @property
+    def prepared_path(self) -> Path:
+        """Where what is computed ahead for stories lies."""
+        return (*_paths(self.stories), ROOT / "stories")[0] / "prepared"
 
     @property
     def trained_path(self) -> Path:

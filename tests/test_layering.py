@@ -36,6 +36,7 @@ LEVELS = (
         "launch",
         "report",
         "view",
+        "story",
     },
     {"ui", "cli"},
     {"pages", "app", "__main__"},

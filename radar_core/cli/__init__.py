@@ -19,6 +19,7 @@ from radar_core.cli import (
     fit,
     floor,
     listing,
+    prepare,
     report,
     sanity,
     train,
@@ -27,7 +28,7 @@ from radar_core.errors import RadarError
 
 COMMANDS = (
     *(case, curve, floor, report, consistency, fit, evaluate, sanity, listing, train),
-    *(add, adopt, fetch, dashboard),
+    *(add, adopt, fetch, prepare, dashboard),
 )
 
 

@@ -12,18 +12,23 @@ from radar_core.settings import ROOT
 COMPONENTS = ROOT / "assets" / "components"
 
 
+PANELS = ("zoom", "paint", "bars", "scrub", "swipe", "tile", "panels")
+
+
 def component(name: str, *parts: str) -> Callable[..., Any]:
     """A component of `assets/components`: what all share, its further parts, then itself."""
-    scripts = [COMPONENTS / f"{part}.js" for part in ("base", *parts, name)]
+
+    def joined(ending: str) -> str:
+        files = (COMPONENTS / f"{part}.{ending}" for part in ("base", *parts, name))
+        return "\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
+
     mount: Callable[..., Any] = st.components.v2.component(
-        f"radar_{name}",
-        css=(COMPONENTS / f"{name}.css").read_text(encoding="utf-8"),
-        js="\n".join(script.read_text(encoding="utf-8") for script in scripts),
+        f"radar_{name}", css=joined("css"), js=joined("js")
     )
     return mount
 
 
-_mount = component("viewer", "zoom", "paint", "bars", "scrub", "swipe", "tile")
+_mount = component("viewer", *PANELS)
 
 
 def viewer(blob: bytes, *, key: str, on_epsilon: Callable[[], None] | None = None) -> bool:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from radar_core.epsilon import parse_epsilon
+
+if TYPE_CHECKING:
+    from radar_core.case import CaseSpec
 
 UNDEFINED = "not defined"
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -68,3 +73,12 @@ def _two_digits(value: float) -> str:
         mantissa, _, exponent = f"{value:.0e}".partition("e")
         return f"{mantissa}e{int(exponent)}"
     return f"{value:.0f}" if size >= 9.95 else f"{value:#.2g}"
+
+
+def epsilon_label(spec: CaseSpec) -> str:
+    """The ε of a case as the slider says it; "" where the attack has no ε to move along."""
+    from radar_core.attacks import ATTACKS
+
+    attack = ATTACKS[spec.attack]
+    eps = parse_epsilon(spec.eps, dict(spec.attack_parameters).get("norm", attack.norm))
+    return eps.label if attack.placing != "own" and eps.bounded else ""

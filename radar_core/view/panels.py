@@ -8,18 +8,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radar_core.epsilon import parse_epsilon
-from radar_core.pictures import difference, own_scale, to_pixels
+from radar_core.pictures import difference, levels, to_pixels
 from radar_core.verdict import certainty, named, percent, verdict
 from radar_core.view.blob import pack, png
 from radar_core.view.contour import outline
-from radar_core.view.metric_words import UNDEFINED, by_role, metric_text, raw_range, same_map, short
+from radar_core.view.metric_words import (
+    UNDEFINED,
+    by_role,
+    epsilon_label,
+    metric_text,
+    raw_range,
+    same_map,
+    short,
+)
 from radar_core.wording import sentence
 
 if TYPE_CHECKING:
-    from radar_core.case import CaseResult, CaseSpec
+    from radar_core.case import CaseResult
     from radar_core.types import Explanation
 
 FOCUS = "topk_overlap"  # the metric a tile's caption names
@@ -154,15 +161,6 @@ def _header(
         "eps": eps,
         "scale": SCALE if len(columns) > 1 else "",
     }
-
-
-def epsilon_label(spec: CaseSpec) -> str:
-    """The ε of a case as the slider says it; "" where the attack has no ε to move along."""
-    from radar_core.attacks import ATTACKS
-
-    attack = ATTACKS[spec.attack]
-    eps = parse_epsilon(spec.eps, dict(spec.attack_parameters).get("norm", attack.norm))
-    return eps.label if attack.placing != "own" and eps.bounded else ""
 
 
 def column(
@@ -342,11 +340,5 @@ def _bars(result: CaseResult) -> dict[str, Any]:
 def _encode(explanation: Explanation) -> tuple[bytes, bytes]:
     """Both maps, each on its own scale, as 8-bit pictures; 128 is zero where signed."""
     maps = np.nan_to_num(explanation.maps.cpu().numpy())
-    first, second = (_levels(m / own_scale(m), explanation.signed) for m in maps[:2])
+    first, second = (levels(m, explanation.signed) for m in maps[:2])
     return png(first), png(second)
-
-
-def _levels(values: NDArray[np.float32], signed: bool) -> NDArray[np.uint8]:
-    if signed:
-        return np.round(128 + 127 * np.clip(values, -1, 1)).astype(np.uint8)
-    return np.round(255 * np.clip(values, 0, 1)).astype(np.uint8)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from radar_core.data.phantom import CLASSES
 from radar_core.models import Classifier, save_model
 from radar_core.models.zoo import build
@@ -18,15 +16,14 @@ def write_toy_model(
     name: str = "toy",
     cam_layer: str = "features",
     trained_on: str = "phantom",
+    seed: int = 0,
 ) -> None:
     """A seeded, untrained network of the zoo: quick, and deterministic.
 
     Args:
         cam_layer: `classifier` has no map for Grad-CAM to look at.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = build("mobilenet_v3_small", len(CLASSES))
+    module = build("mobilenet_v3_small", len(CLASSES), seed=seed)
     model = Classifier(module.eval(), CLASSES, cam_layer=cam_layer, input_size=SIDE, name=name)
     card = {
         "architecture": "mobilenet_v3_small",
