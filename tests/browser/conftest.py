@@ -27,10 +27,11 @@ AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 @dataclass
 class Server:
-    """A running dashboard: its address, the folder of its model, its process."""
+    """A running dashboard: its address, the folders of its models and stories, its process."""
 
     url: str
     models: Path
+    stories: Path
     pid: int
     started: float
 
@@ -38,7 +39,7 @@ class Server:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The dashboard on a free port, in its own process group; its log is shown on failure."""
-    models = tmp_path_factory.mktemp("models")
+    models, stories = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("stories")
     write_toy_model(models)
     write_toy_model(models, "unlayered", cam_layer="classifier")
     log = tmp_path_factory.mktemp("server") / "server.log"
@@ -48,6 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     environment = {**os.environ, "RADAR_MODELS": str(models), "RADAR_DATA": ""}
+    environment["RADAR_STORIES"] = str(stories)
     with log.open("w") as out:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
@@ -58,7 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             if process.poll() is not None or time.monotonic() - started > START_SECONDS:
                 pytest.fail("the server did not start:\n" + log.read_text())
             time.sleep(0.05)
-        yield Server(url, models, process.pid, time.monotonic())
+        yield Server(url, models, stories, process.pid, time.monotonic())
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)

@@ -1,0 +1,135 @@
+"""Presenting in a real browser: by keyboard alone, with the network gone, and back to the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from radar_core.story import prepare, read_story
+from tests.browser.conftest import Server, Visit, canvas, sideways, violations
+
+pytestmark = pytest.mark.browser
+Begin = Callable[..., Visit]
+CASE = "/case?image=3&model=toy&attack=pgd&pgd.steps=3"
+TOLD = f"""
+title = "Three steps"
+idle = 60
+[[step]]
+caption = "Nothing is changed."
+link = "{CASE}&eps=0&explain=gradcam"
+[[step]]
+caption = "Now it is."
+link = "{CASE}&eps=4/255&explain=gradcam"
+show = "swipe"
+[[step]]
+caption = "It grows."
+link = "{CASE}&eps=8/255&explain=gradcam"
+sweep = true
+"""
+
+
+@pytest.fixture(scope="module")
+def story(server: Server) -> str:
+    """A story in the folder that the server looks into, computed ahead."""
+    path = server.stories / "three.toml"
+    path.write_text(TOLD, encoding="utf-8")
+    hasty = TOLD.replace("idle = 60", "idle = 3")
+    (server.stories / "hasty.toml").write_text(hasty, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADAR_STORIES", str(server.stories))
+        patch.setenv("RADAR_MODELS", str(server.models))
+        for _ in prepare(read_story("three")):
+            pass
+    return "/present?story=three"
+
+
+def step(page: Any, number: int) -> None:
+    """Wait until a step is shown."""
+    page.locator(f".present[data-step='{number}'] .root[data-ready='1']").wait_for()
+
+
+def test_a_story_goes_by_keyboard_without_a_network(visit: Begin, story: str) -> None:
+    one = visit(motion="no-preference")
+    page = one.page
+    page.goto(story)
+    step(page, 1)
+    one.rests()
+    page.context.set_offline(True)
+    page.keyboard.press("f")
+    page.locator(".present.open").wait_for()
+    assert page.locator(".caption").inner_text() == "Nothing is changed."
+    unchanged = canvas(page, "clean-image")
+    assert (canvas(page, "attacked-image") == unchanged).all()
+    page.keyboard.press("ArrowRight")
+    step(page, 2)
+    assert page.locator(".swipe").first.is_visible()
+    assert (canvas(page, "attacked-image") != unchanged).any()
+    page.keyboard.press("PageDown")
+    step(page, 3)
+    page.locator(".present[data-sweep=over]").wait_for()
+    assert page.locator(".epsilon output").inner_text() == "8/255"
+    page.keyboard.press("ArrowUp")
+    page.wait_for_timeout(200)
+    assert page.locator(".epsilon output").inner_text() == "12/255"
+    page.keyboard.press("b")
+    page.locator(".blank:not([hidden])").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.locator(".blank").wait_for(state="hidden")
+    step(page, 3)
+    page.keyboard.press("ArrowLeft")
+    step(page, 2)
+    page.keyboard.press("Escape")
+    page.locator(".present:not(.open)").wait_for()
+    page.context.set_offline(False)
+
+
+def test_left_alone_it_stands_at_its_beginning(visit: Begin, story: str) -> None:
+    page = visit().page
+    page.goto(story.replace("three", "hasty"))
+    step(page, 1)
+    page.keyboard.press("End")
+    step(page, 3)
+    page.keyboard.press("b")
+    step(page, 1)
+    page.locator(".blank").wait_for(state="hidden")
+
+
+def test_less_motion_means_no_sweep(visit: Begin, story: str) -> None:
+    page = visit().page
+    page.goto(story)
+    step(page, 1)
+    page.keyboard.press("End")
+    step(page, 3)
+    page.wait_for_timeout(1500)
+    assert page.locator(".present").get_attribute("data-sweep") is None
+    assert page.locator(".epsilon output").inner_text() == "8/255"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844), (3840, 2160)])
+def test_all_of_a_step_is_on_the_screen(visit: Begin, story: str, width: int, height: int) -> None:
+    page = visit(width, height).page
+    page.goto(story)
+    step(page, 1)
+    assert sideways(page) <= 1
+    page.keyboard.press("f")
+    page.locator(".present.open").wait_for()
+    page.keyboard.press("ArrowRight")
+    step(page, 2)
+    beyond = page.locator(".present").evaluate("p => [p.scrollWidth - p.clientWidth]")[0]
+    assert beyond <= 1
+    if width > 1000:
+        for figure in page.locator("figure").all():
+            box = figure.bounding_box()
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= height
+            assert box["x"] + box["width"] <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visit: Begin, story: str, scheme: str) -> None:
+    page = visit(scheme=scheme).page
+    page.goto(story)
+    step(page, 1)
+    assert violations(page) == []
