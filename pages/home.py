@@ -12,18 +12,21 @@ FOR = {
         "See how a change too small to notice turns one reading into another. "
         "See where the classifier looked before and after, beside the lesion itself. "
         "Learn when a heat map is worth trusting, and when it is not.",
+        ("case", "Look at a case", {"view": "look"}),
     ),
     "Researchers": (
         ":material/science:",
         "Run published attacks and explanations, paired and seeded, on your own model and images. "
         "Every number states its method, its bounds and what it cost. "
         "The page, the command line and Python give the same numbers, and a link repeats them.",
+        ("case", "Tune a case", {}),
     ),
     "Presenters": (
         ":material/co_present:",
-        "Show one striking case on one screen, with no patient's picture in it. "
-        "Flicker between clean and attacked, zoom all panels together, outline the lesion. "
-        "Paste the address and your audience sees the same case.",
+        "Show a story of cases on the whole screen, with no patient's picture in it. "
+        "By keyboard alone: each step is computed ahead, ε grows before your audience's eyes, and "
+        "no network is needed.",
+        ("present", "Present a story", {}),
     ),
 }
 
@@ -41,9 +44,16 @@ st.image(
 )
 if st.button("**Open a case**", icon=":material/arrow_forward:"):
     st.switch_page(ROOT / "pages" / "case.py")
-for column, (who, (icon, text)) in zip(st.columns(3, gap="medium"), FOR.items(), strict=True):
+for column, (who, (icon, text, door)) in zip(st.columns(3, gap="medium"), FOR.items(), strict=True):
     column.markdown(f"##### {icon} {who}")
     column.markdown(text)
+    page, label, query = door
+    column.page_link(
+        ROOT / "pages" / f"{page}.py",
+        label=f"**{label}**",
+        icon=":material/arrow_forward:",
+        query_params=query,
+    )
 st.markdown(
     ":small[:gray[Research software, not a medical device. The built-in images are synthetic. "
     "After RADAR-MIX, E. J. de Aguiar, C. Traina Jr., A. J. M. Traina, IEEE CBMS 2024.]]"
