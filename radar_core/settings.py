@@ -29,6 +29,9 @@ class Settings:
             elsewhere on this machine; `data/` here.
         stories: folders with further stories to present, likewise; what is computed ahead lies in
             `prepared/` of the first of them, or of `stories/` here.
+        surveys: the folder for what surveys of data sets found, so that nothing is computed twice;
+            `surveys/` here. It may be deleted.
+        readers: the folder for reader studies and the answers given; `readers/` here.
         models: folders with further models (`NAME.safetensors` and `NAME.json`), likewise.
         upload_mb: the largest image file accepted, in MiB.
         megapixels: the largest image accepted, judged before a pixel is decoded.
@@ -42,6 +45,8 @@ class Settings:
     data: str = ""
     fetched: str = ""
     models: str = ""
+    surveys: str = ""
+    readers: str = ""
     stories: str = ""
     upload_mb: int = 20
     megapixels: int = 24
@@ -70,6 +75,16 @@ class Settings:
     def prepared_path(self) -> Path:
         """Where what is computed ahead for stories lies."""
         return (*_paths(self.stories), ROOT / "stories")[0] / "prepared"
+
+    @property
+    def surveys_path(self) -> Path:
+        """Where surveys keep what they found."""
+        return (_paths(self.surveys) or (ROOT / "surveys",))[0]
+
+    @property
+    def readers_path(self) -> Path:
+        """Where reader studies lie, a folder each."""
+        return (_paths(self.readers) or (ROOT / "readers",))[0]
 
     @property
     def trained_path(self) -> Path:

@@ -15,6 +15,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # What a machine has must not change what a test sees; tests marked `cuda` name their device.
 os.environ.setdefault("RADAR_DEVICE", "cpu")
 os.environ.setdefault("RADAR_FETCHED", "/nowhere/fetched")
+os.environ.setdefault("RADAR_SURVEYS", "/nowhere/surveys")
+os.environ.setdefault("RADAR_READERS", "/nowhere/readers")
 
 from jaxtyping import install_import_hook
 

@@ -37,6 +37,8 @@ LEVELS = (
         "report",
         "view",
         "story",
+        "survey",
+        "readers",
     },
     {"ui", "cli"},
     {"pages", "app", "__main__"},

@@ -141,8 +141,13 @@ def make_case(
     def mask(values: NDArray[np.bool_] | None) -> Tensor | None:
         return None if values is None else torch.from_numpy(np.ascontiguousarray(values))
 
-    digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    digest = pixels_sha256(pixels)
     return Case(id, image, label, split, source, digest, synthetic, mask(lesion), mask(evidence))
+
+
+def pixels_sha256(pixels: NDArray[np.uint8]) -> str:
+    """Content hash of decoded pixels (h, w, 3): the picture's, however its file is written."""
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def to_image(pixels: NDArray[np.uint8]) -> Tensor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from radar_core.data.base import Problem, to_image
+from radar_core.data.base import Problem, pixels_sha256, to_image
 from radar_core.errors import BadImage
 from radar_core.runtime import Progress, batch_size
 
@@ -26,11 +26,15 @@ AHEAD = 2  # batches decoded before they are asked for
 
 
 class Batch:
-    """Some images at the model's input size, their entries, and those that could not be read."""
+    """Some images at the model's input size, their entries, and those that could not be read.
+
+    `hashes` are those of the pixels, where they were asked for.
+    """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.images: list[Tensor] = []
+        self.hashes: list[str] = []
         self.problems: list[Problem] = []
 
     def __len__(self) -> int:
@@ -38,33 +42,47 @@ class Batch:
 
 
 def batches(
-    data: DataSet, entries: Sequence[Entry], model: Classifier, progress: Progress
+    data: DataSet,
+    entries: Sequence[Entry],
+    model: Classifier,
+    progress: Progress,
+    *,
+    most: int | None = None,
+    hashed: bool = False,
+    doing: str = "read",
 ) -> Iterator[Batch]:
     """Prepared images of some entries, in order, a batch at a time.
 
     Threads decode and resize while the model reads the batch before; of the set, `AHEAD` batches
     and the one at hand are in memory. An image that cannot be read is named in its batch.
 
+    Args:
+        most: images a batch, where it is to be fewer than the device can take.
+        hashed: also take the content hash of each image's pixels.
+        doing: what becomes of the images, for the progress: so many of all *read*.
+
     Raises:
         Cancelled: asked to stop; looked at for every image.
     """
     side = model.input_size
-    most = BATCH_CUDA if model.device.type == "cuda" else BATCH
+    most = most or (BATCH_CUDA if model.device.type == "cuda" else BATCH)
     size = min(most, batch_size(side, side, gradients=False))
     pool = ThreadPoolExecutor(_decoders(), thread_name_prefix="decode")
-    waiting: deque[tuple[Entry, Future[Tensor]]] = deque()
+    waiting: deque[tuple[Entry, Future[tuple[Tensor, str]]]] = deque()
     coming = iter(entries)
     batch, done = Batch(), 0
     try:
         while True:
             while len(waiting) < (AHEAD + 1) * size and (entry := next(coming, None)) is not None:
-                waiting.append((entry, pool.submit(_prepare, data, entry, model)))
+                waiting.append((entry, pool.submit(_prepare, data, entry, model, hashed)))
             if not waiting:
                 break
-            progress.step(done / len(entries), f"{done:,} of {len(entries):,} images read")
+            progress.step(done / len(entries), f"{done:,} of {len(entries):,} images {doing}")
             entry, image = waiting.popleft()
             try:
-                batch.images.append(image.result())
+                prepared, digest = image.result()
+                batch.images.append(prepared)
+                batch.hashes.append(digest)
                 batch.entries.append(entry)
             except BadImage as error:
                 batch.problems.append(Problem(entry.id, str(error)))
@@ -78,9 +96,11 @@ def batches(
         pool.shutdown(cancel_futures=True)
 
 
-def _prepare(data: DataSet, entry: Entry, model: Classifier) -> Tensor:
+def _prepare(data: DataSet, entry: Entry, model: Classifier, hashed: bool) -> tuple[Tensor, str]:
+    pixels = data.pixels(entry)
+    digest = pixels_sha256(pixels) if hashed else ""
     with torch.no_grad():
-        return model.prepare(to_image(data.pixels(entry)))
+        return model.prepare(to_image(pixels)), digest
 
 
 def _decoders() -> int:
