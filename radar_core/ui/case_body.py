@@ -17,12 +17,13 @@ from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.report_body import report_section
+from radar_core.ui.share_body import SAME, compared, share, unchanged
 from radar_core.ui.text import plain, quiet, sentence
 from radar_core.ui.viewer import viewer
 from radar_core.verdict import certainty
 from radar_core.view.frames import composed
-from radar_core.view.metric_words import short
-from radar_core.view.panels import CaseView, epsilon_label, waiting
+from radar_core.view.metric_words import epsilon_label, short
+from radar_core.view.panels import CaseView, waiting
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult, CaseSpec
@@ -33,7 +34,7 @@ _SHOWN, _CANCELLED, _COMPOSED = "case.shown", "case.cancelled", "case.composed"
 
 
 def header(wanted: Wanted) -> None:
-    """Which case this is, and on what it is computed."""
+    """Which case this is, its link, and how it is looked at."""
     from radar_core.attacks import ATTACKS
     from radar_core.models.store import list_models
 
@@ -51,9 +52,8 @@ def header(wanted: Wanted) -> None:
             st.badge(cast(Any, ATTACKS[wanted.spec.attack]).title, color="gray")
         if wanted.data is not None and wanted.data.synthetic:
             st.badge("Synthetic", color="gray", icon=":material/science:")
-        if not looking():
-            st.badge(machine().note.rstrip("."), color="gray", icon=":material/memory:")
         st.space("stretch")
+        share(wanted)
         st.segmented_control(
             "View",
             list(VIEWS),
@@ -84,6 +84,7 @@ def body(wanted: Wanted) -> None:
     if job is None or job.active:
         leave_curve(spec)
         leave_floor()
+    compared(wanted)
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
     if job is not None and job.state == "done" and job.value is not None:
         result = job.value.result
@@ -181,8 +182,12 @@ def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:
             st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(_doing(job, spec))}")
             st.button("Cancel", key="cancel", type="tertiary", on_click=_cancel, args=(spec,))
         elif view is not None:
-            seconds = view.result.seconds
-            st.markdown(f":small[:gray[{NOT_A_DEVICE} Took {seconds:.1f} s.]]")
+            said = [NOT_A_DEVICE, f"Took {view.result.seconds:.1f} s."]
+            if not looking():
+                said.append(plain(machine().note))
+            if unchanged(view.result):
+                said.append(f"**{SAME}**")
+            quiet(" ".join(said))
 
 
 def _doing(job: Job, spec: CaseSpec) -> str:

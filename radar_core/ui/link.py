@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from radar_core.case.digest import Digest, parse_digest
+from radar_core.errors import RadarError
+from radar_core.params import controls
 
 DEFAULTS: dict[str, Any] = {
     "view": "tune",
@@ -22,12 +27,19 @@ DEFAULTS: dict[str, Any] = {
     "target": "clean",
     "seed": 0,
 }
+OF_THE_PAGE = ("view", "class", "show")  # they do not change the case
+AS = "as"  # the digest of the numbers that a link was made with
+_LONGEST = {"data": 4096, "image": 1024, "explain": 1024, AS: 1024}
+_USUAL_LENGTH = 128
+_MOST_NAMED = 3
 _WRITTEN = "link.written"
 _EARLIER = "link.earlier"  # what was written before that, the newest last
 _REMEMBERED = 64
 _SAID = "link.said"
 _PARAMETERS = "link.parameters"
 _DRAWN = "link.drawn"  # the parameters whose controls there were
+_MADE_WITH = "link.made_with"
+_NAMED = "link.named"  # what the address names, until it is known which methods there are
 
 
 def read() -> None:
@@ -37,17 +49,81 @@ def read() -> None:
     """
     given = st.query_params.to_dict()
     if given and given != st.session_state.get(_WRITTEN) and not _late(given):
+        st.session_state[_SAID] = []
+        given = _short_enough(given)
         for key, default in DEFAULTS.items():
             st.session_state[key] = _value(given[key], default) if key in given else _copy(default)
         for key in st.session_state.pop(_DRAWN, set()):  # what it does not name is at its default
             st.session_state.pop(key, None)
         st.session_state[_PARAMETERS] = {k: v for k, v in given.items() if "." in k}
-        st.session_state[_SAID] = []
         st.session_state.pop(_WRITTEN, None)
+        st.session_state[_NAMED] = list(given)
+        _take_digest(given.get(AS))
     for key, default in DEFAULTS.items():
         st.session_state.setdefault(key, _copy(default))
     st.session_state.setdefault(_PARAMETERS, {})
     st.session_state.setdefault(_SAID, [])
+
+
+def _short_enough(given: dict[str, str]) -> dict[str, str]:
+    """What is no longer than it can be; of the rest it is said that it is left out."""
+    kept = {k: v for k, v in given.items() if len(v) <= _LONGEST.get(k, _USUAL_LENGTH)}
+    long = [key for key in given if key not in kept]
+    if long:
+        say(f"What this link says of {_some(long)} is too long to be true and is left out")
+    return kept
+
+
+def _say_unknown(names: Sequence[str]) -> None:
+    """Name what this version does not know, as links of an older or a newer one may have."""
+    unknown = [key for key in names if key not in DEFAULTS and key != AS and not _parameter(key)]
+    if unknown:
+        say(
+            f"This version of RADAR does not know {_some(unknown)}, which the link names; "
+            "it may come from another version"
+        )
+
+
+def _parameter(key: str) -> bool:
+    """Whether a method has that parameter."""
+    from radar_core.attacks import ATTACKS
+    from radar_core.explainers import EXPLAINERS
+
+    id, _, name = key.partition(".")
+    registries = [registry for registry in (ATTACKS, EXPLAINERS) if id in registry]
+    return any(name in controls(cast(Any, registry[id])) for registry in registries)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(repr(name[:40]) for name in names[:_MOST_NAMED]) + more
+
+
+def _take_digest(text: str | None) -> None:
+    st.session_state.pop(_MADE_WITH, None)
+    if text is not None:
+        try:
+            st.session_state[_MADE_WITH] = parse_digest(text)
+        except RadarError as error:
+            say(str(error))
+
+
+def made_with() -> Digest | None:
+    """The digest of the link that was opened, until a control is changed."""
+    return cast("Digest | None", st.session_state.get(_MADE_WITH))
+
+
+def permalink(digest: Digest | None) -> str:
+    """The full address of what the page shows.
+
+    Args:
+        digest: of the numbers, once they are known.
+    """
+    query = {k: v for k, v in st.session_state.get(_WRITTEN, {}).items() if k != AS}
+    if digest is not None:
+        query[AS] = str(digest)
+    where = st.context.url or ""
+    return f"{where}?{urlencode(query, safe=',/')}" if query else where
 
 
 def _late(given: dict[str, str]) -> bool:
@@ -137,9 +213,15 @@ def write(parameters: dict[str, Any]) -> None:
         elif value != default:
             values[key] = str(value)
     values |= {key: str(value) for key, value in parameters.items()}
-    if st.session_state.get(_WRITTEN, values) != values:
-        st.session_state[_SAID] = []
     before = st.session_state.get(_WRITTEN)
+    if before is not None and _of_the_case(before) != _of_the_case(values):
+        st.session_state.pop(_MADE_WITH, None)
+    if (made := made_with()) is not None:
+        values[AS] = str(made)
+    if before is None:
+        _say_unknown(st.session_state.pop(_NAMED, ()))
+    if before is not None and before != values:
+        st.session_state[_SAID] = []
     now = st.query_params.to_dict()
     if values != now and not (values == before and _late(now)):
         st.query_params.from_dict(values)
@@ -147,3 +229,7 @@ def write(parameters: dict[str, Any]) -> None:
         earlier = [old for old in st.session_state.get(_EARLIER, []) if old != values]
         st.session_state[_EARLIER] = [*earlier, before][-_REMEMBERED:]
     st.session_state[_WRITTEN] = values
+
+
+def _of_the_case(values: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if key not in (*OF_THE_PAGE, AS)}

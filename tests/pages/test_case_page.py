@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
 from radar_core.ui import link
+from radar_core.ui.text import plain
 from tests.data.dicoms import SECRETS, dicom
 from tests.pages.conftest import address, finished, followed, until
 
@@ -27,6 +28,11 @@ def value(at: AppTest, row: str) -> str:
         if row in table.value.index:
             return str(table.value.loc[row].iloc[0])
     pytest.fail(f"no row {row!r}")
+
+
+def command(at: AppTest) -> str:
+    """The command line of the case."""
+    return next(code.value for code in at.code if "radar_core case" in code.value)
 
 
 def image_field(at: AppTest) -> TextInput:
@@ -48,7 +54,7 @@ def test_a_case_is_computed_and_told(app: Open) -> None:
     assert "true label" in badges
     assert value(at, "L∞ reached").endswith("= 8/255")
     assert at.table[0].value.loc[0, "Explainer"] == "Grad-CAM"
-    assert "--attack fgsm --eps 8/255 --explain gradcam" in at.code[0].value
+    assert "--attack fgsm --eps 8/255 --explain gradcam" in command(at)
 
 
 def test_who_looks_is_told_in_words_and_who_tunes_in_numbers(app: Open) -> None:
@@ -58,7 +64,8 @@ def test_who_looks_is_told_in_words_and_who_tunes_in_numbers(app: Open) -> None:
     )
     said = " ".join(m.value for m in at.main.markdown)
     assert "not by itself evidence of tampering" in said
-    assert not at.table and not at.code
+    assert not at.table
+    assert len(at.code) == 2, "the link and its command line, behind Share"
     assert [e.label for e in at.expander] == ["More settings"]
     assert address(at)["view"] == "look"
     at.session_state["view"] = "tune"
@@ -125,7 +132,7 @@ def test_an_epsilon_that_cannot_be_is_one_sentence_and_the_picture_stays(
 def test_an_epsilon_may_be_written_as_people_write_it(app: Open, eps: str) -> None:
     at = finished(app("case", **QUICK, eps=eps))
     assert not at.error
-    assert f"--eps {eps}" in at.code[0].value
+    assert f"--eps {eps}" in command(at)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +147,19 @@ def test_an_epsilon_may_be_written_as_people_write_it(app: Open, eps: str) -> No
         ("show", "x", "no filter called"),
         ("seed", "-4", "seed in the link"),
         ("seed", "9999999999999", "seed in the link"),
-        ("fgsm.steps", "3", ""),
+        ("fgsm.steps", "3", "does not know 'fgsm.steps'"),
+        ("bim.steps", "3", ""),
+        ("pgd.momentum", "3", "does not know 'pgd.momentum'"),
         ("pgd.steps", "many", "number"),
-        ("unheard", "of", ""),
+        ("unheard", "of", "does not know 'unheard'"),
+        ("<script>", "alert(1)", "does not know '<script>'"),
+        ("eps", "4" * 10_000, "'eps' is too long"),
+        ("image", "../" * 4_000, "'image' is too long"),
+        ("data", "x" * 4_000, "no data set called"),
+        ("pgd.steps", "<script>" * 9, "number"),
+        ("towards", "<script>alert(1)</script>", "no class called"),
+        ("as", "tampered", "damaged"),
+        ("as", "<script>" * 900, "'as' is too long"),
     ],
 )
 def test_what_a_link_cannot_have_falls_back_in_one_sentence(
@@ -152,8 +169,10 @@ def test_what_a_link_cannot_have_falls_back_in_one_sentence(
     assert not at.exception
     assert not at.error
     assert [w.value for w in at.warning if says] == [w.value for w in at.warning]
+    assert len(at.warning) == bool(says)
     for _ in range(2):  # it stays until a control is changed
-        assert (says in at.warning[0].value) if says else not at.warning
+        assert (plain(says) in at.warning[0].value) if says else not at.warning
+        assert not says or len(at.warning[0].value) < 300
         at.run()
     at.selectbox(key="eps").set_value("1/255").run()
     assert not at.warning
