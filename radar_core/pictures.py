@@ -62,6 +62,27 @@ def overlay(
     return to_pixels(mixed.transpose(2, 0, 1).astype(np.float32))
 
 
+def case_pictures(result: CaseResult) -> dict[str, NDArray[np.uint8]]:
+    """A finished case as (h, w, 3) 8-bit pixels: `clean`, `difference`, `gradcam-attacked`, …"""
+    assert result.attack is not None
+    clean = result.clean.numpy()
+    attacked = result.attack.images[0].cpu().numpy()
+    pictures = {
+        "clean": to_pixels(clean),
+        "attacked": to_pixels(attacked),
+        "difference": difference(clean, attacked, result.attack.linf[0]),
+    }
+    for id, explanation in result.explanations.items():
+        maps = explanation.maps.cpu().numpy()
+        maps = np.stack([values / own_scale(values) for values in maps])
+        for i, (row, image) in enumerate((("clean", clean), ("attacked", attacked))):
+            pictures[f"{id}-{row}"] = overlay(image, maps[i], signed=explanation.signed)
+        pictures[f"{id}-difference"] = overlay(
+            np.full_like(clean, 0.06), maps[1] - maps[0], signed=True, opacity=1.0
+        )
+    return pictures
+
+
 def write_case(result: CaseResult, folder: Path) -> None:
     """Write a finished case: lossless pictures, raw maps (`maps.npz`) and `case.json`.
 
@@ -69,27 +90,11 @@ def write_case(result: CaseResult, folder: Path) -> None:
         CannotWrite: the folder cannot be written.
     """
     assert result.attack is not None
-    clean = result.clean.numpy()
-    attacked = result.attack.images[0].cpu().numpy()
-    radius = result.attack.linf[0]
-    pictures = {
-        "clean": to_pixels(clean),
-        "attacked": to_pixels(attacked),
-        "difference": difference(clean, attacked, radius),
-    }
-    arrays = {"clean": clean, "attacked": attacked}
-    for id, explanation in result.explanations.items():
-        maps = explanation.maps.cpu().numpy()
-        arrays[id] = maps
-        maps = np.stack([values / own_scale(values) for values in maps])
-        for i, (row, image) in enumerate((("clean", clean), ("attacked", attacked))):
-            pictures[f"{id}-{row}"] = overlay(image, maps[i], signed=explanation.signed)
-        pictures[f"{id}-difference"] = overlay(
-            np.full_like(clean, 0.06), maps[1] - maps[0], signed=True, opacity=1.0
-        )
+    arrays = {"clean": result.clean.numpy(), "attacked": result.attack.images[0].cpu().numpy()}
+    arrays |= {id: each.maps.cpu().numpy() for id, each in result.explanations.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, pixels in pictures.items():
+        for name, pixels in case_pictures(result).items():
             Image.fromarray(pixels).save(folder / f"{name}.png")
         np.savez_compressed(folder / "maps.npz", **arrays)  # type: ignore[arg-type]
         text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)

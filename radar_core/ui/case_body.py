@@ -12,6 +12,7 @@ from radar_core.runtime import machine
 from radar_core.ui.compute import case_steps
 from radar_core.ui.controls import VIEWS, Wanted, looking
 from radar_core.ui.curve_body import curve, found_curve, leave_curve
+from radar_core.ui.export_body import export_section
 from radar_core.ui.floor_body import evidence, found_floor, leave_floor, noise_floor
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
@@ -96,6 +97,7 @@ def body(wanted: Wanted) -> None:
         noise_floor(wanted, result)
         curve(wanted, result)
         report_section(wanted, result)
+        export_section(result)
         _record(result)
 
 
@@ -185,9 +187,9 @@ def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:
             said = [NOT_A_DEVICE, f"Took {view.result.seconds:.1f} s."]
             if not looking():
                 said.append(plain(machine().note))
-            if unchanged(view.result):
-                said.append(f"**{SAME}**")
             quiet(" ".join(said))
+    if view is not None and unchanged(view.result):
+        quiet(SAME)
 
 
 def _doing(job: Job, spec: CaseSpec) -> str:
