@@ -1,0 +1,46 @@
+"""The reader study in a real browser: by arrow keys, on a phone, without a hint which is which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Visit, sideways, violations
+
+pytestmark = pytest.mark.browser
+Begin = Callable[..., Visit]
+STUDY = "/reader_study?model=toy&attack=fgsm&eps=16%2F255&pairs=3&seed=2"
+
+
+def begin(one: Visit, code: str) -> Any:
+    page = one.page
+    page.goto(STUDY)
+    page.get_by_label("Your code", exact=True).fill(code)
+    page.get_by_label("Your code", exact=True).press("Enter")
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_role("img", name="Pair 1, the left picture").wait_for()
+    one.rests()
+    return page
+
+
+def test_a_reader_answers_with_the_arrow_keys(visit: Begin) -> None:
+    one = visit()
+    page = begin(one, "keys")
+    assert violations(page) == []
+    for n, key in enumerate(("ArrowLeft", "ArrowRight", "ArrowLeft"), 1):
+        page.get_by_role("img", name=f"Pair {n}, the left picture").wait_for()
+        one.rests()
+        said = page.get_by_test_id("stMain").inner_html().lower()
+        assert "phantom-test" not in said, "the picture's name may give it away"
+        page.keyboard.press(key)
+    page.get_by_text("You found").wait_for()
+    assert "3 of 3" in page.get_by_test_id("stMain").inner_text()
+
+
+def test_a_phone_shows_both_pictures_and_both_answers(visit: Begin) -> None:
+    page = begin(visit(390, 844), "phone")
+    assert sideways(page) <= 1
+    for name in ("Left was attacked", "Right was attacked"):
+        assert page.get_by_role("button", name=name).is_visible()
