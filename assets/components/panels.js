@@ -45,11 +45,12 @@ class Viewer {
       this.root.setAttribute("aria-busy", "true");
       return;
     }
-    const before = this.head, at = this.scrub.place(head, before);
+    const before = this.head, at = this.scrub.place(head, before), since = performance.now();
     try {
       await this.decode(body, head, names(head, at).map((name) => ref(head, name, at)));
       if (this.id !== head.id) return; // a newer blob came while this one was decoded
       this.show(head, before);
+      this.root.dataset.ms = (performance.now() - since).toFixed(1); // from data to picture
       await this.decode(body, head, Object.values(head.images));
     } catch (error) {
       if (this.id === head.id) this.id = null; // so that the next blob, even the same, is tried again
