@@ -75,7 +75,14 @@ def add_answer(
     if any(a.reader == reader and a.number == pair.number for a in answers(plan)):
         return
     answer = Answer(
-        when, reader, pair.number, pair.image, pair.attacked, pair.flipped, said, round(float(seconds), 2)
+        when,
+        reader,
+        pair.number,
+        pair.image,
+        pair.attacked,
+        pair.flipped,
+        said,
+        round(float(seconds), 2),
     )
     path = log_file(plan)
     try:
