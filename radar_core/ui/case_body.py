@@ -114,7 +114,11 @@ def _job(wanted: Wanted, spec: CaseSpec) -> Job | None:
     if st.session_state.get(_CANCELLED) == spec.key():
         return None
     return device_jobs().submit(
-        spec.key(), case_steps(spec, wanted.upload), owner=visitor(), slot="case"
+        spec.key(),
+        case_steps(spec, wanted.upload),
+        owner=visitor(),
+        slot="case",
+        about=wanted.about,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import streamlit as st
 
 from radar_core.errors import RadarError
-from radar_core.settings import ROOT, settings
+from radar_core.settings import ROOT
 from radar_core.ui import link
 from radar_core.ui.compute import Upload, data_names, open_offered
 from radar_core.ui.epsilon_control import epsilon_control
@@ -21,6 +21,7 @@ from radar_core.ui.method_controls import (
     total,
 )
 from radar_core.ui.text import plain, quiet
+from radar_core.ui.upload_control import upload_control
 from radar_core.view.metric_words import short
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 UPLOAD = "upload"
 ANY = "any other class"
-KINDS = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp", "dcm", "dicom"]
 VIEWS = {"look": "Look", "tune": "Tune"}
 
 
@@ -51,6 +51,11 @@ class Wanted:
     entry: Entry | None = None
     errors: list[str] = field(default_factory=list)
 
+    @property
+    def about(self) -> str:
+        """The hash of the upload that its jobs work on; empty where it is an entry of a set."""
+        return self.upload.sha256 if self.upload else ""
+
 
 def source(wanted: Wanted) -> None:
     """Choose a data set; for an upload, the file. The image itself is chosen by the filmstrip."""
@@ -66,7 +71,7 @@ def source(wanted: Wanted) -> None:
         **KEPT,
     )
     if name == UPLOAD:
-        wanted.upload = _upload()
+        wanted.upload = upload_control()
         if wanted.upload is None and st.session_state["image"]:
             wanted.errors.append(
                 "Uploads are kept in the memory of one visit and are not in a link: "
@@ -98,42 +103,6 @@ def _forget_image() -> None:
     st.session_state["image"] = ""
     st.session_state["class"], st.session_state["show"] = "all", "any"
     st.session_state.pop("film.page", None)
-
-
-def _upload() -> Upload | None:
-    """The file that was given last; it survives a visit to another page, and nothing else."""
-    file = st.file_uploader(
-        "Image",
-        type=KINDS,
-        key="file",
-        max_upload_size=settings().upload_mb,
-        help="PNG, JPEG, TIFF, BMP, WebP or DICOM. It stays in memory, is never written to disk, "
-        "and is not part of a link. Of DICOM, nothing but the pixels is read.",
-    )
-    if file is not None:
-        st.session_state["uploaded"] = Upload.of(file.name, file.getvalue())
-    upload = cast(Upload | None, st.session_state.get("uploaded"))
-    if upload is not None:
-        upload = _with_frame(upload)
-        st.session_state["image"] = upload.sha256
-        if file is None:
-            st.caption(f"Still here: {upload.name}")
-    return upload
-
-
-def _with_frame(upload: Upload) -> Upload:
-    """Of a file with several frames, the one that is chosen; at first the middle one."""
-    from radar_core.data.images import frames
-
-    try:
-        count = frames(upload.data, upload.name)
-    except RadarError:  # it is told where the pixels are read
-        return upload
-    if count == 1:
-        return upload
-    key = f"frame.{upload.sha256[:16]}"
-    frame = st.slider("Frame", 1, count, (count + 1) // 2, key=key, **KEPT)
-    return Upload.of(upload.name, upload.data, int(frame))
 
 
 def method(wanted: Wanted) -> None:

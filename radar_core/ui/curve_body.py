@@ -87,7 +87,8 @@ def curve(wanted: Wanted, result: CaseResult, *, brief: bool = False) -> None:
 
 def _job(wanted: Wanted, result: CaseResult) -> Job | None:
     spec = st.session_state[_LAST] = curve_spec(result.spec, AFTER.chosen(result))
-    return AFTER.job(_key(spec), curve_steps(spec, wanted.upload, result.spec.eps))
+    steps = curve_steps(spec, wanted.upload, result.spec.eps)
+    return AFTER.job(_key(spec), steps, wanted.about)
 
 
 def _key(spec: CaseSpec) -> str:

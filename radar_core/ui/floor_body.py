@@ -110,7 +110,8 @@ def _key(result: CaseResult) -> str:
 
 
 def _job(wanted: Wanted, result: CaseResult) -> Job | None:
-    return AFTER.job(_key(result), floor_steps(result, AFTER.chosen(result), wanted.upload))
+    steps = floor_steps(result, AFTER.chosen(result), wanted.upload)
+    return AFTER.job(_key(result), steps, wanted.about)
 
 
 def _show(wanted: Wanted, result: CaseResult, brief: bool) -> bool:

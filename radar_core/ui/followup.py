@@ -70,12 +70,16 @@ class FollowUp:
         """Seconds that each explainer of a case would take."""
         return {id: e.seconds / 2 * self.images for id, e in result.explanations.items()}
 
-    def job(self, key: str, steps: Steps) -> Job | None:
-        """Its job, started if need be; None once this visitor has stopped it."""
+    def job(self, key: str, steps: Steps, about: str = "") -> Job | None:
+        """Its job, started if need be; None once this visitor has stopped it.
+
+        Args:
+            about: the hash of the upload it works on, if any.
+        """
         if st.session_state.get(f"{self.slot}.stopped") == key:
             return None
         return device_jobs().submit(
-            key, steps, owner=visitor(), slot=self.slot, priority=BACKGROUND
+            key, steps, owner=visitor(), slot=self.slot, priority=BACKGROUND, about=about
         )
 
     def status(self, job: Job | None, key: str) -> None:

@@ -40,6 +40,7 @@ class Job:
         value: the last result; results before it are dropped. None before the first.
         version: how many results there were.
         error: one sentence, where the state is *failed*.
+        about: the hash of the upload that it works on; empty where it works on none.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Job:
     value: Any = None
     version: int = 0
     error: str = ""
+    about: str = ""
     owners: dict[str, float] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
     iterator: Iterator[Any] | None = None
@@ -102,6 +104,7 @@ class JobStore:
         slot: str,
         priority: int = INTERACTIVE,
         lasting: bool = False,
+        about: str = "",
     ) -> Job:
         """The job of that key, started unless it runs or is done; this owner now waits for it.
 
@@ -115,7 +118,7 @@ class JobStore:
             job = self._jobs.get(key)
             if job is None or job.state == "cancelled" or (job.active and job.stop.is_set()):
                 self._number += 1
-                job = self._jobs[key] = Job(key, steps, priority, self._number)
+                job = self._jobs[key] = Job(key, steps, priority, self._number, about=about)
                 self._start()
             job.priority = min(job.priority, priority)
             self._seen(job, owner, math.inf if lasting else self._clock())
@@ -154,6 +157,16 @@ class JobStore:
         with self._wake:
             self._jobs = OrderedDict((k, job) for k, job in self._jobs.items() if job.active)
             self._slots = {place: k for place, k in self._slots.items() if k in self._jobs}
+
+    def forget_about(self, about: str, owner: str) -> None:
+        """Drop all that is known of an upload; what another one also waits for goes on for them."""
+        with self._wake:
+            for (of, slot), key in list(self._slots.items()):
+                if of == owner and key in self._jobs and self._jobs[key].about == about:
+                    self._release(of, slot)
+            for key, job in list(self._jobs.items()):
+                if job.about == about and not job.active:
+                    del self._jobs[key]
 
     def close(self) -> None:
         """Stop the worker; jobs under way are cancelled."""
@@ -203,14 +216,17 @@ class JobStore:
     def _next(self) -> Job | None:
         """The most urgent job, waiting for one to come; None when closed."""
         while not self._closed:
-            for job in list(self._jobs.values()):
-                if job.active:
-                    self._drop_unwanted(job)
-            active = [job for job in self._jobs.values() if job.active]
-            if active:
-                return min(active, key=lambda job: (job.priority, job.number))
+            if (job := self._most_urgent()) is not None:
+                return job
             self._wake.wait()
         return None
+
+    def _most_urgent(self) -> Job | None:
+        for job in list(self._jobs.values()):
+            if job.active:
+                self._drop_unwanted(job)
+        active = [job for job in self._jobs.values() if job.active]
+        return min(active, key=lambda job: (job.priority, job.number), default=None)
 
     def _work(self) -> None:
         while True:
@@ -220,6 +236,7 @@ class JobStore:
                     return
                 job.state = "running"
             self._advance(job)
+            del job  # while this thread waits, it must not keep what was forgotten
 
     def _advance(self, job: Job) -> None:
         """One step of one job; the outermost boundary for errors of a computation."""
