@@ -50,6 +50,7 @@ def batches(
     most: int | None = None,
     hashed: bool = False,
     doing: str = "read",
+    before: int = 0,
 ) -> Iterator[Batch]:
     """Prepared images of some entries, in order, a batch at a time.
 
@@ -60,6 +61,7 @@ def batches(
         most: images a batch, where it is to be fewer than the device can take.
         hashed: also take the content hash of each image's pixels.
         doing: what becomes of the images, for the progress: so many of all *read*.
+        before: images that this was done with earlier; the progress counts them.
 
     Raises:
         Cancelled: asked to stop; looked at for every image.
@@ -70,14 +72,15 @@ def batches(
     pool = ThreadPoolExecutor(_decoders(), thread_name_prefix="decode")
     waiting: deque[tuple[Entry, Future[tuple[Tensor, str]]]] = deque()
     coming = iter(entries)
-    batch, done = Batch(), 0
+    batch, done, total = Batch(), 0, before + len(entries)
     try:
         while True:
             while len(waiting) < (AHEAD + 1) * size and (entry := next(coming, None)) is not None:
                 waiting.append((entry, pool.submit(_prepare, data, entry, model, hashed)))
             if not waiting:
                 break
-            progress.step(done / len(entries), f"{done:,} of {len(entries):,} images {doing}")
+            there = before + done
+            progress.step(there / total, f"{there:,} of {total:,} images {doing}")
             entry, image = waiting.popleft()
             try:
                 prepared, digest = image.result()

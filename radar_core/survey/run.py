@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radar_core.errors import BadData, BadModel
 from radar_core.runtime import Progress, versions
@@ -151,7 +151,8 @@ def _read(
 
     left = [entry for entry in data.entries if entry.id not in state.rows]
     known = store.rows(*keys) if store else {}  # the same picture may lie elsewhere, too
-    for batch in batches(data, left, model, progress, most=READ_AT_ONCE, hashed=True):
+    way: dict[str, Any] = {"most": READ_AT_ONCE, "hashed": True, "before": len(state.rows)}
+    for batch in batches(data, left, model, progress, **way):
         rows: dict[str, Row] = {}
         if batch.entries:
             new = [i for i, sha in enumerate(batch.hashes) if sha not in known]
@@ -189,7 +190,8 @@ def _attack(
     from radar_core.evaluation.reading import batches
 
     left = [e for e in data.entries if e.id in state.rows and state.rows[e.id].effect is None]
-    for batch in batches(data, left, model, progress, most=ATTACKED_AT_ONCE, doing="attacked"):
+    way: dict[str, Any] = {"most": ATTACKED_AT_ONCE, "doing": "attacked"}
+    for batch in batches(data, left, model, progress, **way, before=state.attacked):
         if not batch.entries:
             continue
         effects, said = _effects(model, torch.cat(batch.images), wanted)

@@ -113,6 +113,12 @@ def made_with() -> Digest | None:
     return cast("Digest | None", st.session_state.get(_MADE_WITH))
 
 
+def forget() -> None:
+    """Take the next address as a wish, even one that this session wrote before."""
+    for key in (_WRITTEN, _EARLIER):
+        st.session_state.pop(key, None)
+
+
 def permalink(digest: Digest | None) -> str:
     """The full address of what the page shows.
 

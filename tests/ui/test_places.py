@@ -13,9 +13,12 @@ def test_ours_in_their_order():
     assert [place.title for place in found] == [
         "Home",
         "Case",
+        "Present",
         "Library",
+        "Gallery",
         "Train",
         "Evaluate",
+        "Reader study",
         "Checks",
         "Methods",
     ]
