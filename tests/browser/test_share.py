@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tests.browser.conftest import Visit, canvas, sideways
+from tests.browser.conftest import ROOT, Server, Visit, canvas, healthy, sideways
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
 CASE = "/case?model=toy&attack=pgd&pgd.steps=3&eps=4%2F255&explain=gradcam,saliency"
+PAIRS = ((5, 2), (8, 6))  # image, ε
 
 
 def shared(page: Any) -> str:
@@ -42,3 +52,94 @@ def test_a_permalink_opened_in_a_second_browser_gives_the_same_numbers(
     for tile in ("clean-image", "attacked-image", "attacked-saliency", "difference-gradcam"):
         np.testing.assert_array_equal(canvas(page, tile), canvas(second, tile))
     assert sideways(second) <= 1
+
+
+@contextlib.contextmanager
+def serving_at(port: int, like: Server, log: Path) -> Iterator[str]:
+    """A dashboard of its own on that port, with the same models; gives its address."""
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = {**os.environ, "RADAR_MODELS": str(like.models), "RADAR_DATA": ""}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        ends = time.monotonic() + 60
+        while not healthy(url):
+            assert process.poll() is None and time.monotonic() < ends, log.read_text()
+            time.sleep(0.05)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # as a machine that goes down
+        process.wait()
+
+
+def test_a_server_that_was_restarted_is_noticed_and_the_case_comes_back(
+    browser: Any, server: Server, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+    context.set_default_timeout(60_000)
+    one = Visit(context.new_page())
+    one.page.on("pageerror", lambda e: one.errors.append(str(e)))
+    try:
+        with serving_at(port, server, tmp_path / "before.log") as first:
+            page = one.finished(first + CASE + "&seed=8&image=3")
+            verdict, pixels = page.locator(".verdict").inner_text(), canvas(page, "attacked-image")
+            details = page.url
+        page.get_by_text("Connection error").wait_for()
+        with serving_at(port, server, tmp_path / "after.log"):
+            page.get_by_text("Connection error").wait_for(state="detached")
+            one.finished()
+            page.get_by_text("Took").wait_for()
+            assert page.url == details
+            assert page.locator(".verdict").inner_text() == verdict
+            np.testing.assert_array_equal(canvas(page, "attacked-image"), pixels)
+    finally:
+        context.close()
+    assert one.errors == []
+
+
+def test_two_tabs_of_one_visitor_finish_with_their_own_numbers(visit: Begin) -> None:
+    one = visit()
+    other = Visit(one.page.context.new_page())
+    other.page.on("pageerror", lambda e: other.errors.append(str(e)))
+    wanted = [CASE.replace("eps=4", f"image={image}&seed=21&eps={eps}") for image, eps in PAIRS]
+    for tab, address in zip((one, other), wanted, strict=True):
+        tab.page.goto(address, wait_until="commit")
+    links = [shared(tab.finished()) for tab in (one, other)]
+    verdicts = [tab.page.locator(".verdict").inner_text() for tab in (one, other)]
+    for (image, eps), tab, link, verdict in zip(PAIRS, (one, other), links, verdicts, strict=True):
+        assert tab.page.get_by_role("heading", name=f"phantom-test-000{image}").is_visible()
+        assert f"eps={eps}/255" in link
+        alone = visit().finished(link)
+        alone.get_by_text("The same numbers as when this link was made.").wait_for()
+        assert alone.locator(".verdict").inner_text() == verdict
+    assert len({link.partition("as=")[2] for link in links}) == 2
+    assert other.errors == []
+
+
+def test_an_upload_while_a_case_is_computed_and_its_removal(visit: Begin, tmp_path: Path) -> None:
+    file = tmp_path / "mine.png"
+    Image.new("RGB", (90, 70), (190, 130, 100)).save(file)
+    one = visit()
+    page = one.page
+    page.goto("/case?model=toy&attack=pgd&pgd.steps=1000&pgd.restarts=50&seed=4&explain=gradcam")
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.get_by_role("combobox", name="Data").click()
+    page.get_by_role("option", name="Upload one image").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("heading", name="mine.png").wait_for()
+    page.goto(page.url)  # and a reload: an upload is of one visit
+    page.get_by_text("choose the file again").wait_for()
+    page.goto(CASE + "&data=upload")
+    page.locator("input[type=file]").set_input_files(file)
+    one.finished()
+    assert page.get_by_test_id("stException").count() == 0
+    page.get_by_role("button", name="Remove this image").click()
+    page.get_by_text("all that was computed of it are removed").wait_for()
+    page.locator("figure").first.wait_for(state="detached")
+    assert page.get_by_text("mine.png").count() == 0
