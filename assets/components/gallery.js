@@ -3,6 +3,13 @@
 
 const percent = (p) => `${Math.round(100 * p)} %`;
 
+// Make these the children, touching only what differs.
+function arrange(parent, nodes) {
+  const keep = new Set(nodes);
+  for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
+  nodes.forEach((node, i) => { if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] || null); });
+}
+
 class Gallery {
   constructor(parent) {
     this.root = el("div", "root");
@@ -35,14 +42,23 @@ class Gallery {
     const wanted = new Set(Object.values(head.images).map((ref) => ref[2]));
     for (const [hash, url] of this.urls) if (!wanted.has(hash)) { URL.revokeObjectURL(url); this.urls.delete(hash); }
     const list = head.form === "list";
-    this.items = el("div", list ? "list" : "tiles");
-    this.items.setAttribute("role", "group");
-    this.items.setAttribute("aria-label", "Images");
-    if (list && head.items.length) this.items.append(this.titles());
-    for (const item of head.items) this.items.append(list ? this.row(item, head, body) : this.tile(item, head, body));
-    if (!head.items.length) this.items.append(el("p", "none", head.none));
-    this.items.onkeydown = (e) => this.key(e);
-    this.root.replaceChildren(this.strip(head), this.pager(head), this.items);
+    if (this.form !== head.form) {
+      this.form = head.form;
+      this.items = el("div", list ? "list" : "tiles");
+      this.items.setAttribute("role", "group");
+      this.items.setAttribute("aria-label", "Images");
+      this.items.onkeydown = (e) => this.key(e);
+      this.made = new Map();
+    }
+    this.items.classList.remove("leaving");
+    const some = head.items.map((item) => this.kept(item.id, [item, head.images[item.id]?.[2], item.id === head.current],
+      () => (list ? this.row(item, head, body) : this.tile(item, head, body))));
+    if (!head.items.length) some.push(el("p", "none", head.none));
+    else if (list) some.unshift(this.kept("\0titles", "titles", () => this.titles()));
+    const there = new Set(["\0titles", "\0pager", ...head.items.map((item) => item.id)]);
+    for (const id of this.made.keys()) if (!there.has(id)) this.made.delete(id);
+    arrange(this.items, some);
+    arrange(this.root, [this.strip(head), this.kept("\0pager", [head.page, head.pages, head.range], () => this.pager(head)), this.items]);
     const all = this.all();
     if (turned && this.landing && all.length) {
       this.at = (this.landing === "last" ? all[all.length - 1] : all[0]).dataset.id;
@@ -51,6 +67,15 @@ class Gallery {
     else if (held?.turn) this.root.querySelector(`[data-turn="${held.turn}"]`)?.focus({ preventScroll: true });
     if (turned) this.landing = undefined;
     this.reach();
+  }
+
+  // What shows the same as before stays the same element: a click begun on it is not lost.
+  kept(id, shows, make) {
+    const mark = JSON.stringify(shows), before = this.made.get(id);
+    if (before?.mark === mark) return before.node;
+    const node = make();
+    this.made.set(id, { mark, node });
+    return node;
   }
 
   all() { return [...this.items.querySelectorAll("button")]; }

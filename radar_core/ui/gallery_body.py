@@ -49,9 +49,12 @@ def gallery() -> None:
         st.warning(plain(sentence(said)), icon=":material/link_off:")
     polled(lambda: _show(data, axis), active=_active(data), every=0.6)
 
+    # Whoever makes the file when it is asked for knows nothing of this session.
+    job, known, wanted = _job(), _known(), query()
+
     def csv() -> str:
-        survey = _survey(data, _job())
-        return to_csv(select(data.entries, survey, query()), survey)
+        survey = _newest(data, job, known)
+        return to_csv(select(data.entries, survey, wanted), survey)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.download_button(
@@ -98,9 +101,13 @@ def _known() -> Job:
 
 
 def _survey(data: DataSet, job: Job | None) -> Survey:
+    return _newest(data, job, _known())
+
+
+def _newest(data: DataSet, job: Job | None, known: Job) -> Survey:
     from radar_core.survey import Survey
 
-    found = job.value if job is not None and job.value is not None else _known().value
+    found = job.value if job is not None and job.value is not None else known.value
     return found or Survey(len(data))
 
 

@@ -38,18 +38,29 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The dashboard on a free port, in its own process group; its log is shown on failure."""
-    models, stories = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("stories")
+    """The dashboard as all tests but a few see it."""
+    with serving(tmp_path_factory) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def serving(folders: pytest.TempPathFactory, **environment: str) -> Iterator[Server]:
+    """The dashboard on a free port, in its own process group; its log is shown on failure.
+
+    Args:
+        environment: settings beside those that every test has.
+    """
+    models, stories = folders.mktemp("models"), folders.mktemp("stories")
     write_toy_model(models)
     write_toy_model(models, "unlayered", cam_layer="classifier")
-    log = tmp_path_factory.mktemp("server") / "server.log"
+    log = folders.mktemp("server") / "server.log"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "RADAR_MODELS": str(models), "RADAR_DATA": ""}
-    environment["RADAR_STORIES"] = str(stories)
+    own = {"RADAR_MODELS": str(models), "RADAR_DATA": "", "RADAR_STORIES": str(stories)}
+    environment = {**os.environ, **own, **environment}
     with log.open("w") as out:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
