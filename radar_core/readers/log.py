@@ -10,11 +10,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from radar_core.errors import BadParameter, CannotWrite
 from radar_core.readers.pairs import Pair, PairPlan, Side
 from radar_core.settings import settings
+from radar_core.writing import write_whole
 
 CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+SURE = ("guessed", "fairly sure", "certain")
+PATIENCE = 5.0  # seconds that another process may take to write
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Answer:
         number, image, attacked, flipped: of the pair.
         said: the side the reader took for the attacked one.
         seconds: from the pair's first sight to the answer.
+        sure: one of `SURE`, or empty: the reader did not say.
     """
 
     time: str
@@ -37,6 +43,7 @@ class Answer:
     flipped: bool
     said: Side
     seconds: float
+    sure: str = ""
 
     @property
     def right(self) -> bool:
@@ -64,16 +71,23 @@ def check_code(reader: str) -> str:
 
 
 def add_answer(
-    plan: PairPlan, pair: Pair, reader: str, said: Side, when: str, seconds: float
+    plan: PairPlan,
+    pair: Pair,
+    reader: str,
+    said: Side,
+    when: str,
+    seconds: float,
+    sure: str = "",
 ) -> None:
     """Log an answer; a second one to the same pair by the same reader is left out.
 
     Raises:
-        BadParameter: not a reader's code. CannotWrite: no room, or no permission.
+        BadParameter: not a reader's code, or not a word for how sure. CannotWrite: no room, no
+            permission, or another process holds the file.
     """
     check_code(reader)
-    if any(a.reader == reader and a.number == pair.number for a in answers(plan)):
-        return
+    if sure and sure not in SURE:
+        raise BadParameter(f"how sure a reader is: {', '.join(SURE)}, or nothing; not {sure!r}")
     answer = Answer(
         when,
         reader,
@@ -83,21 +97,36 @@ def add_answer(
         pair.flipped,
         said,
         round(float(seconds), 2),
+        sure,
     )
     path = log_file(plan)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = not path.exists()
-        whole = as_csv([answer], head=new).encode()
-        # One write to the end of the file: answers given at the same time do not mix.
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(file, whole)
-            os.fsync(file)
-        finally:
-            os.close(file)
+        with FileLock(path.with_suffix(".lock"), timeout=PATIENCE):
+            kept = answers(plan)
+            if not any(a.reader == reader and a.number == pair.number for a in kept):
+                _append(path, answer, kept)
+    except Timeout:
+        raise CannotWrite(f"another process holds {path}; answer once more") from None
     except OSError as error:
         raise CannotWrite(f"the answer could not be kept in {path} ({error.strerror})") from None
+
+
+def _append(path: Path, answer: Answer, kept: Sequence[Answer]) -> None:
+    """One write to the end of the file; a line that was cut off before is ended first."""
+    before = path.read_bytes() if path.exists() else b""
+    if before and not before.startswith(as_csv([]).encode()):  # of a version with other columns
+        write_whole(path, as_csv([*kept, answer]).encode())
+        return
+    whole = as_csv([answer], head=not before).encode()
+    if before and not before.endswith(b"\n"):
+        whole = b"\n" + whole
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(file, whole)
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def answers(plan: PairPlan) -> list[Answer]:
@@ -122,10 +151,10 @@ def as_csv(given: Sequence[Answer], *, head: bool = True) -> str:
 
 def _answer(row: dict[str, str]) -> Answer | None:
     try:
-        if None in row or row["attacked"] not in ("left", "right"):
-            return None
-        said = row["said"]
-        if said not in ("left", "right"):
+        said, sure = row["said"], row.get("sure", "")
+        sides = ("left", "right")
+        known = row["attacked"] in sides and said in sides and sure in ("", *SURE)
+        if None in row or not known:
             return None
         return Answer(
             row["time"],
@@ -136,6 +165,7 @@ def _answer(row: dict[str, str]) -> Answer | None:
             row["flipped"] == "True",
             said,  # type: ignore[arg-type]
             float(row["seconds"]),
+            sure,
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -14,6 +14,7 @@ import streamlit as st
 
 from radar_core.errors import RadarError
 from radar_core.readers import (
+    SURE,
     PairPlan,
     add_answer,
     agreement,
@@ -33,7 +34,7 @@ from radar_core.verdict import percent
 if TYPE_CHECKING:
     from radar_core.readers import Pair, Pairs
 
-SLOT, READER, SEEN = "readers", "readers.reader", "readers.seen"
+SLOT, READER, SEEN, LEFT = "readers", "readers.reader", "readers.seen", "readers.left"
 EPS = ("1/255", "2/255", "4/255", "8/255", "16/255")
 SIDES = {"left": "ArrowLeft", "right": "ArrowRight"}
 
@@ -169,7 +170,9 @@ def _pair(plan: PairPlan, reader: str, pair: Pair) -> None:
         seen = st.session_state[SEEN] = ((reader, pair.number), time.monotonic())
     for column, (side, key) in zip(st.columns(2, gap="medium"), SIDES.items(), strict=True):
         picture = pair.left if side == "left" else pair.right
-        column.image(picture, width="stretch", alt=f"Pair {pair.number}, the {side} picture")
+        # Left to itself, Streamlit makes a JPEG of it, and the attack is gone.
+        alt = f"Pair {pair.number}, the {side} picture"
+        column.image(picture, width="stretch", alt=alt, output_format="PNG")
         column.button(
             f"{side.capitalize()} was attacked",
             key=f"readers.{side}",
@@ -178,20 +181,29 @@ def _pair(plan: PairPlan, reader: str, pair: Pair) -> None:
             on_click=_answer,
             args=(plan, reader, pair, side, seen[1]),
         )
+    st.segmented_control(
+        "How sure are you? You need not say.", SURE, key=_sure_key(pair), format_func=str.capitalize
+    )
     if error := st.session_state.pop("readers.error", ""):
         st.error(plain(sentence(error)), icon=":material/error:")
 
 
+def _sure_key(pair: Pair) -> str:
+    """Of each pair its own, so that a word for one is none for the next."""
+    return f"readers.sure.{pair.number}"
+
+
 def _answer(plan: PairPlan, reader: str, pair: Pair, side: Any, since: float) -> None:
     when = datetime.now(UTC).isoformat(timespec="seconds")
+    sure = st.session_state.get(_sure_key(pair)) or ""
     try:
-        add_answer(plan, pair, reader, side, when, time.monotonic() - since)
+        add_answer(plan, pair, reader, side, when, time.monotonic() - since, sure)
     except RadarError as error:
         st.session_state["readers.error"] = str(error)
 
 
 def _leave() -> None:
-    st.session_state.pop(READER, None)
+    st.session_state[LEFT] = st.session_state.pop(READER, "")
     device_jobs().release(visitor(), SLOT)
 
 
@@ -224,6 +236,10 @@ def _outcome(plan: PairPlan, reader: str = "") -> None:
         border="horizontal",
         alt="Readers, what they answered and found",
     )
+    left = st.session_state.get(LEFT)
+    if left and not reader and not any(r.reader == left for r in whole):
+        quiet("The answers say which is which: download them once you have answered all pairs.")
+        return
     complete = [a for a in given if any(a.reader == r.reader for r in whole)]
     name, kappa, pairs = agreement(complete)
     if name:

@@ -60,6 +60,7 @@ def serving(folders: pytest.TempPathFactory, **environment: str) -> Iterator[Ser
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     own = {"RADAR_MODELS": str(models), "RADAR_DATA": "", "RADAR_STORIES": str(stories)}
+    own |= {f"RADAR_{name.upper()}": str(folders.mktemp(name)) for name in ("readers", "surveys")}
     environment = {**os.environ, **own, **environment}
     with log.open("w") as out:
         process = subprocess.Popen(

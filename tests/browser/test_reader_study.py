@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.browser.conftest import Visit, sideways, violations
+from radar_core.data import open_data
+from radar_core.models import load_model
+from radar_core.readers import PairPlan, prepare_pairs
+from tests.browser.conftest import Server, Visit, sideways, violations
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
@@ -37,6 +43,19 @@ def test_a_reader_answers_with_the_arrow_keys(visit: Begin) -> None:
         page.keyboard.press(key)
     page.get_by_text("You found").wait_for()
     assert "3 of 3" in page.get_by_test_id("stMain").inner_text()
+
+
+def test_the_pictures_are_those_that_were_made_to_the_last_bit(
+    visit: Begin, server: Server
+) -> None:
+    page = begin(visit(), "bits")
+    plan = PairPlan(model="toy", attack="fgsm", eps="16/255", pairs=3, seed=2)
+    model = load_model(server.models / "toy.safetensors")
+    first = next(prepare_pairs(plan, open_data("phantom"), model)).pairs[0]
+    for side, made in (("left", first.left), ("right", first.right)):
+        source = page.get_by_role("img", name=f"Pair 1, the {side} picture").get_attribute("src")
+        shown = page.request.get(source).body()
+        assert np.array_equal(*(np.asarray(Image.open(io.BytesIO(b))) for b in (shown, made)))
 
 
 def test_a_phone_shows_both_pictures_and_both_answers(visit: Begin) -> None:

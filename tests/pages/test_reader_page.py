@@ -60,6 +60,23 @@ def test_the_same_code_goes_on_where_it_stopped(app: Open) -> None:
     assert at.table[0].value.loc[0, "Accuracy"] == "—", "told before the end"
 
 
+def test_who_leaves_before_the_end_is_not_told_by_the_answers_of_others(app: Open) -> None:
+    at = begin(app, "ann")
+    for _ in range(3):
+        side(at, "left")
+    until(at, lambda at: "You found" in text(at))
+    assert len(at.get("download_button")) == 1
+    at = begin(app, "bob")
+    until(at, lambda at: any(b.key == "readers.left" for b in at.button))
+    at.button_group(key="readers.sure.1").set_value("certain").run()
+    side(at, "right")
+    assert [a.sure for a in answers(PLAN)][-1] == "certain"
+    assert at.button_group(key="readers.sure.2").value is None
+    at.button(key="readers.leave").click().run()
+    assert len(at.table) == 1 and not at.get("download_button")
+    assert "once you have answered all pairs" in text(at)
+
+
 def test_what_cannot_be_is_one_sentence(app: Open) -> None:
     at = begin(app, "no spaces please")
     assert "1 to 32 letters" in at.error[0].value

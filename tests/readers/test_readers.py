@@ -34,6 +34,7 @@ from radar_core.readers import (
     prepare_pairs,
     results,
 )
+from radar_core.readers.pairs import Side
 
 PLAN = PairPlan(attack="fgsm", eps="8/255", pairs=9, seed=4)
 
@@ -144,9 +145,45 @@ def test_a_line_that_was_cut_off_is_left_out(made: Pairs) -> None:
     for pair in made.pairs[:2]:
         add_answer(PLAN, pair, "ann", "left", "2026-11-28T09:00:00+00:00", 1)
     whole = log_file(PLAN).read_text(encoding="utf-8")
-    for cut in ("2026,ann,3", "x,ann,4,i,up,True,left,1", "x,ann,five,i,left,True,left,1"):
+    bad = ("2026,ann,3", "x,ann,4,i,up,True,left,1,", "x,ann,five,i,left,True,left,1,")
+    for cut in (*bad, "x,ann,3,i,left,True,left,1,perhaps"):
         log_file(PLAN).write_text(f"{whole}{cut}\n", encoding="utf-8")
         assert [a.number for a in answers(PLAN)] == [1, 2]
+    log_file(PLAN).write_text(f"{whole}2026,ann,3,i,le", encoding="utf-8")  # the power went
+    add_answer(PLAN, made.pairs[2], "ann", "left", "2026-11-28T09:00:00+00:00", 1)
+    assert [a.number for a in answers(PLAN)] == [1, 2, 3], "the line after it is not lost"
+
+
+def test_how_sure_a_reader_is_is_kept_and_need_not_be_said(made: Pairs) -> None:
+    add_answer(PLAN, made.pairs[0], "ann", "left", "2026-11-28T09:00:00+00:00", 1, "certain")
+    add_answer(PLAN, made.pairs[1], "ann", "left", "2026-11-28T09:00:00+00:00", 1)
+    assert [a.sure for a in answers(PLAN)] == ["certain", ""]
+    with pytest.raises(BadParameter, match="how sure"):
+        add_answer(PLAN, made.pairs[2], "ann", "left", "", 1, "very")
+
+
+def test_a_log_without_how_sure_is_read_and_gone_on_with(made: Pairs) -> None:
+    add_answer(PLAN, made.pairs[0], "ann", "left", "2026-11-28T09:00:00+00:00", 1)
+    older = log_file(PLAN).read_text(encoding="utf-8").replace(",sure\n", "\n").replace(",\n", "\n")
+    assert "sure" not in older
+    log_file(PLAN).write_text(older, encoding="utf-8")
+    assert [a.number for a in answers(PLAN)] == [1]
+    add_answer(PLAN, made.pairs[1], "ann", "right", "2026-11-28T09:00:00+00:00", 1, "guessed")
+    assert [(a.number, a.said, a.sure) for a in answers(PLAN)] == [
+        (1, "left", ""),
+        (2, "right", "guessed"),
+    ]
+
+
+def test_the_same_answer_from_two_tabs_at_once_is_one(made: Pairs) -> None:
+    def say(number: int) -> None:
+        side: Side = ("left", "right")[number % 2]
+        add_answer(PLAN, made.pairs[0], "ann", side, "2026-11-28T09:00:00+00:00", 1)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(say, range(8)))
+    assert len(answers(PLAN)) == 1
+    assert log_file(PLAN).read_text(encoding="utf-8").count("\n") == 2
 
 
 @pytest.mark.parametrize("code", ["", "a b", "../x", "a" * 33, "=1+1", "ä"])
