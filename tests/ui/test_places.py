@@ -13,9 +13,9 @@ def test_ours_in_their_order():
     assert [place.title for place in found] == [
         "Home",
         "Case",
+        "Gallery",
         "Present",
         "Library",
-        "Gallery",
         "Train",
         "Evaluate",
         "Reader study",
