@@ -18,7 +18,7 @@ from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.report_body import report_section
-from radar_core.ui.share_body import SAME, compared, share, unchanged
+from radar_core.ui.share_body import SAME, compared, share, too_early, unchanged
 from radar_core.ui.text import plain, quiet, sentence
 from radar_core.ui.viewer import viewer
 from radar_core.verdict import certainty
@@ -88,6 +88,8 @@ def body(wanted: Wanted) -> None:
     compared(wanted)
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
     if job is not None and job.state == "done" and job.value is not None:
+        if too_early(spec):
+            st.rerun()
         result = job.value.result
         if looking():
             _words(wanted, result)

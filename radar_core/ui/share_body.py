@@ -13,10 +13,11 @@ from radar_core.ui.polling import visitor
 from radar_core.ui.text import plain, quiet
 
 if TYPE_CHECKING:
-    from radar_core.case import CaseResult
+    from radar_core.case import CaseResult, CaseSpec
     from radar_core.ui.controls import Wanted
     from radar_core.view.panels import CaseView
 
+_KNOWN, _AGAIN = "share.known", "share.again"
 SAME = "The same numbers as when this link was made."
 
 
@@ -27,6 +28,7 @@ def share(wanted: Wanted) -> None:
         if spec is None:
             return
         result = _computed(wanted)
+        st.session_state[_KNOWN] = spec.key() if result else ""
         st.markdown("**Link**")
         address = link.permalink(digest(result) if result else None)
         st.code(address, language=None, wrap_lines=True)
@@ -38,6 +40,15 @@ def share(wanted: Wanted) -> None:
             quiet("Whoever opens it is told whether image, model and numbers are the same.")
         st.markdown("**Command line**")
         st.code(spec.command(), language=None, wrap_lines=True)
+
+
+def too_early(spec: CaseSpec) -> bool:
+    """Whether the case was done only after this run had made the link to it; told once a case."""
+    key = spec.key()
+    if key in (st.session_state.get(_KNOWN), st.session_state.get(_AGAIN)):
+        return False
+    st.session_state[_AGAIN] = key
+    return True
 
 
 def compared(wanted: Wanted) -> None:
