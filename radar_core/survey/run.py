@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import math
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
     from radar_core.data import DataSet
     from radar_core.models.classifier import Classifier
-    from radar_core.types import AttackResult, Entry
+    from radar_core.types import Entry
 
 FORMAT = 1  # of what is kept; another one is computed anew
 READ_AT_ONCE, ATTACKED_AT_ONCE = 16, 4  # a step is about a second on two cores
+EARLY = 4  # ε of the axis that every image is attacked at
 METRIC = "topk_overlap"
 
 
@@ -210,48 +212,51 @@ def _attack(
 def _effects(
     model: Classifier, clean: Tensor, wanted: SurveySettings
 ) -> tuple[list[Effect], list[str]]:
-    """The effect on each image of a batch (n, 3, s, s), and what is to be said of it."""
+    """The effect on each image of a batch (n, 3, s, s), and what is to be said of it.
+
+    Most readings turn at a small ε, so the larger ones are tried on the others alone.
+    """
     from radar_core.api import attack_grid
-
-    frames = attack_grid(model, clean, wanted.attack, wanted.axis(), seed=wanted.seed)
-    first = [_first(frames, i) for i in range(len(clean))]
-    eps = ["" if at is None else frames[at].eps for at in first]
-    overlaps, said = _overlaps(model, clean, frames, first, wanted)
-    return [Effect(e, o) for e, o in zip(eps, overlaps, strict=True)], said
-
-
-def _first(frames: Sequence[AttackResult], i: int) -> int | None:
     from radar_core.api.flipping import flipped
 
-    return next((at for at, frame in enumerate(frames) if flipped(frame, i)), None)
+    axis, left = wanted.axis(), list(range(len(clean)))
+    eps, attacked, read = [""] * len(clean), list(clean), [""] * len(clean)
+    for part in (axis[:EARLY], axis[EARLY:]):
+        if not (part and left):
+            continue
+        frames = attack_grid(model, clean[left], wanted.attack, part, seed=wanted.seed)
+        for row, i in enumerate(left):
+            first = next((frame for frame in frames if flipped(frame, row)), None)
+            eps[i] = first.eps if first else ""
+            attacked[i] = (first or frames[-1]).images[row]
+            read[i] = frames[0].readings_clean[row].label
+        left = [i for i in left if not eps[i]]
+    overlaps, said = _overlaps(model, clean, attacked, read, wanted)
+    return [Effect(e, o) for e, o in zip(eps, overlaps, strict=True)], said
 
 
 def _overlaps(
     model: Classifier,
     clean: Tensor,
-    frames: Sequence[AttackResult],
-    first: Sequence[int | None],
+    attacked: Sequence[Tensor],
+    read: Sequence[str],
     wanted: SurveySettings,
 ) -> tuple[Sequence[float | None], list[str]]:
-    """How far the explanation of each image stays where it was."""
+    """How far the explanation of each image, for the class read in it, stays where it was."""
     import torch
 
     from radar_core.api import compare, explain
 
     count = len(clean)
-    attacked = [frames[-1 if at is None else at].images[i] for i, at in enumerate(first)]
-    read = [reading.label for reading in frames[0].readings_clean]
     try:
         maps = explain(
             model,
-            torch.cat([clean, torch.stack(attacked)]),
+            torch.cat([clean, torch.stack(list(attacked))]),
             wanted.explainer,
-            target=read * 2,
+            target=[*read, *read],
             seed=wanted.seed,
         )
     except BadModel as error:
         return [None] * count, [str(error)]
-    values: list[Mapping[str, float]] = [
-        compare(maps[i], maps[count + i], [METRIC]) for i in range(count)
-    ]
-    return [v[METRIC] if v[METRIC] == v[METRIC] else None for v in values], []
+    values = [compare(maps[i], maps[count + i], [METRIC])[METRIC] for i in range(count)]
+    return [None if math.isnan(value) else value for value in values], []

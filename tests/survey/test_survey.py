@@ -23,7 +23,7 @@ from radar_core.survey import Survey, SurveySettings, SurveyStore, run_survey
 from tests.toys import classifier, conv, images, network
 
 CLASSES = ("a", "b")
-GRID = "0.1/255,0.5/255,1/255,2/255"
+GRID = "0.1/255,0.5/255,1/255,2/255,2.5/255,2.9/255"
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,8 @@ def test_every_number_is_what_a_computation_of_one_image_gives(
         expected = compare(maps[0], maps[1])["topk_overlap"]
         assert row.effect.overlap == pytest.approx(expected, abs=1e-3)
     assert len(set(turned)) == 2, "some are turned, some are not"
+    late = {row.effect.eps for row in found.rows.values() if row.effect} & {"2.5/255", "2.9/255"}
+    assert late, "some only at a larger ε, which not all are attacked at"
 
 
 def test_readings_come_before_any_attack(model: Classifier, folder: Path) -> None:
