@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -48,6 +49,32 @@ class PairPlan:
     def key(self) -> str:
         """Content hash of the plan."""
         return hashlib.sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:16]
+
+
+def as_file(plan: PairPlan) -> bytes:
+    """A plan as a small JSON file, to be handed on."""
+    return (json.dumps(asdict(plan), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def from_file(raw: bytes) -> PairPlan:
+    """The plan in a file that `as_file` made.
+
+    Raises:
+        BadParameter: not such a file, or a plan that cannot be.
+    """
+    usual = asdict(PairPlan())
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not set(found) <= set(usual):
+        raise BadParameter(
+            f"the settings of a study are a JSON file with {', '.join(usual)}; choose another file"
+        )
+    for name, value in found.items():
+        if type(value) is not type(usual[name]):
+            raise BadParameter(f"{name} in this file is not as {usual[name]!r}; mend or drop it")
+    return PairPlan(**found)
 
 
 @dataclass(frozen=True, eq=False)

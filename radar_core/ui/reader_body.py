@@ -20,7 +20,9 @@ from radar_core.readers import (
     agreement,
     answers,
     as_csv,
+    as_file,
     check_code,
+    from_file,
     prepare_pairs,
     results,
 )
@@ -113,10 +115,41 @@ def _settings(plan: PairPlan) -> None:
             "seed": right.number_input("Seed", 0, 2**31 - 1, plan.seed),
         }
         if st.form_submit_button("Use these"):
-            usual = asdict(PairPlan())
-            st.query_params.from_dict({k: str(v) for k, v in new.items() if v != usual[k]})
+            _to_address(new)
             st.rerun()
     quiet("The address of this page is the study: whoever opens it sees the same pairs.")
+    st.download_button(
+        "Settings as a file",
+        as_file(plan),
+        f"radar-reader-study-{plan.key()[:8]}.json",
+        "application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    st.file_uploader(
+        "Settings from a file",
+        type=["json"],
+        key="readers.file",
+        max_upload_size=1,
+        on_change=_take_file,
+    )
+    if error := st.session_state.pop("readers.bad_file", ""):
+        st.error(plain(sentence(error)), icon=":material/error:")
+
+
+def _to_address(values: dict[str, Any]) -> None:
+    usual = asdict(PairPlan())
+    st.query_params.from_dict({k: str(v) for k, v in values.items() if v != usual[k]})
+
+
+def _take_file() -> None:
+    """What a file says, once: the controls may change it afterwards."""
+    if (file := st.session_state["readers.file"]) is None:
+        return
+    try:
+        _to_address(asdict(from_file(file.getvalue())))
+    except RadarError as error:
+        st.session_state["readers.bad_file"] = str(error)
 
 
 def _one(place: Any, label: str, options: Any, now: str, title: Any) -> Any:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from radar_core.readers import PairPlan, answers
-from tests.pages.conftest import until
+from radar_core.readers import PairPlan, answers, as_file
+from tests.pages.conftest import address, until
 
 Open = Callable[..., AppTest]
 QUERY = {"model": "toy", "attack": "fgsm", "eps": "16/255", "pairs": "3", "seed": "2"}
@@ -65,7 +65,7 @@ def test_who_leaves_before_the_end_is_not_told_by_the_answers_of_others(app: Ope
     for _ in range(3):
         side(at, "left")
     until(at, lambda at: "You found" in text(at))
-    assert len(at.get("download_button")) == 1
+    assert len(at.get("download_button")) == 1, "the answers"
     at = begin(app, "bob")
     until(at, lambda at: any(b.key == "readers.left" for b in at.button))
     at.button_group(key="readers.sure.1").set_value("certain").run()
@@ -73,8 +73,18 @@ def test_who_leaves_before_the_end_is_not_told_by_the_answers_of_others(app: Ope
     assert [a.sure for a in answers(PLAN)][-1] == "certain"
     assert at.button_group(key="readers.sure.2").value is None
     at.button(key="readers.leave").click().run()
-    assert len(at.table) == 1 and not at.get("download_button")
+    assert len(at.table) == 1 and len(at.get("download_button")) == 1, "but the settings"
     assert "once you have answered all pairs" in text(at)
+
+
+def test_settings_from_a_file_are_those_of_the_address(app: Open) -> None:
+    at = app("reader_study")
+    at.file_uploader(key="readers.file").upload("study.json", as_file(PLAN), "application/json")
+    at.run()
+    assert address(at) == QUERY
+    at.file_uploader(key="readers.file").upload("study.json", b"[1]", "application/json").run()
+    assert "JSON file with data, model" in at.error[0].value
+    assert address(at) == QUERY
 
 
 def test_what_cannot_be_is_one_sentence(app: Open) -> None:

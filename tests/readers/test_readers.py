@@ -27,9 +27,11 @@ from radar_core.readers import (
     agreement,
     answers,
     as_csv,
+    as_file,
     check_code,
     cohen_kappa,
     fleiss_kappa,
+    from_file,
     log_file,
     prepare_pairs,
     results,
@@ -110,6 +112,22 @@ def test_a_plan_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(RadarError):
         list(prepare_pairs(replace(PLAN, **changes), data, model))
+
+
+def test_a_plan_travels_as_a_file() -> None:
+    assert from_file(as_file(PLAN)) == PLAN
+    assert from_file(b'{"seed": 4}') == PairPlan(seed=4)
+    for raw in (
+        b"",
+        b"\xff",
+        b"[]",
+        b'{"more": 1}',
+        b'{"pairs": "3"}',
+        b'{"pairs": 0}',
+        b"[" * 9**5,
+    ):
+        with pytest.raises(BadParameter):
+            from_file(raw)
 
 
 def test_answers_are_kept_at_once_and_each_pair_once(made: Pairs) -> None:
