@@ -40,3 +40,15 @@ async function decode(body, [offset, length], n) {
   bitmap.close();
   return context.getImageData(0, 0, n, n);
 }
+
+// A component as Streamlit mounts it: one instance a place, told of each change of its data.
+function mounted(Kind) {
+  const there = new WeakMap();
+  return ({ data, parentElement, setTriggerValue }) => {
+    if (!data || !data.length) return undefined;
+    let one = there.get(parentElement);
+    if (!one) there.set(parentElement, (one = new Kind(parentElement)));
+    one.update(data, setTriggerValue);
+    return () => { one.destroy(); there.delete(parentElement); };
+  };
+}

@@ -67,12 +67,4 @@ class Filmstrip {
   }
 }
 
-const STRIPS = new WeakMap();
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!data || !data.length) return undefined;
-  let strip = STRIPS.get(parentElement);
-  if (!strip) STRIPS.set(parentElement, (strip = new Filmstrip(parentElement)));
-  strip.update(data, setTriggerValue);
-  return () => { strip.destroy(); STRIPS.delete(parentElement); };
-}
+export default mounted(Filmstrip);

@@ -235,12 +235,4 @@ class Gallery {
   }
 }
 
-const GALLERIES = new WeakMap();
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!data || !data.length) return undefined;
-  let gallery = GALLERIES.get(parentElement);
-  if (!gallery) GALLERIES.set(parentElement, (gallery = new Gallery(parentElement)));
-  gallery.update(data, setTriggerValue);
-  return () => { gallery.destroy(); GALLERIES.delete(parentElement); };
-}
+export default mounted(Gallery);

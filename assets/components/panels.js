@@ -36,7 +36,9 @@ class Viewer {
     this.root.remove();
   }
 
-  async update(data) {
+  // `tell` is how the server hears where ε came to rest; a story has nobody to tell.
+  async update(data, tell) {
+    if (tell) this.tell = (eps) => tell("eps", eps);
     const { head, body } = parse(data);
     if (head.id === this.id) return;
     this.id = head.id;

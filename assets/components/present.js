@@ -124,12 +124,4 @@ class Present {
   }
 }
 
-const STORIES = new WeakMap();
-
-export default function ({ data, parentElement }) {
-  if (!data || !data.length) return undefined;
-  let present = STORIES.get(parentElement);
-  if (!present) STORIES.set(parentElement, (present = new Present(parentElement)));
-  present.update(data);
-  return () => { present.destroy(); STORIES.delete(parentElement); };
-}
+export default mounted(Present);
