@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-
-from radar_core.errors import CannotWrite
 
 if TYPE_CHECKING:
     from radar_core.case import CaseResult
@@ -81,28 +76,6 @@ def case_pictures(result: CaseResult) -> dict[str, NDArray[np.uint8]]:
             np.full_like(clean, 0.06), maps[1] - maps[0], signed=True, opacity=1.0
         )
     return pictures
-
-
-def write_case(result: CaseResult, folder: Path) -> None:
-    """Write a finished case: lossless pictures, raw maps (`maps.npz`) and `case.json`.
-
-    Raises:
-        CannotWrite: the folder cannot be written.
-    """
-    assert result.attack is not None
-    arrays = {"clean": result.clean.numpy(), "attacked": result.attack.images[0].cpu().numpy()}
-    arrays |= {id: each.maps.cpu().numpy() for id, each in result.explanations.items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, pixels in case_pictures(result).items():
-            Image.fromarray(pixels).save(folder / f"{name}.png")
-        np.savez_compressed(folder / "maps.npz", **arrays)  # type: ignore[arg-type]
-        text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        (folder / "case.json").write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CannotWrite(
-            f"{folder} cannot be written ({error.strerror}); choose another"
-        ) from None
 
 
 def levels(values: NDArray[np.float32], signed: bool) -> NDArray[np.uint8]:

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from radar_core.case import CaseSpec, check_spec, run_case
+from radar_core.case.export import write_case
 from radar_core.data.base import make_case
 from radar_core.data.phantom import CLASSES
 from radar_core.data.synthetic import PhantomData
 from radar_core.errors import BadParameter, Cancelled, NoSuchCase, UnknownMethod
 from radar_core.models.classifier import Classifier
 from radar_core.models.zoo import build
-from radar_core.pictures import difference, own_scale, write_case
+from radar_core.pictures import difference, own_scale
 from radar_core.runtime import Progress
 
 QUICK = CaseSpec(image="3", attack="fgsm", explainers=("gradcam",), seed=5)
@@ -145,8 +146,15 @@ def test_pictures_are_lossless_and_the_difference_is_signed(data, model, tmp_pat
     pixels = np.asarray(Image.open(tmp_path / "clean.png"))
     assert np.array_equal(pixels, np.rint(last.clean.numpy().transpose(1, 2, 0) * 255))
     names = {p.name for p in tmp_path.iterdir()}
-    assert {"attacked.png", "difference.png", "gradcam-clean.png", "maps.npz", "case.json"} <= names
-    assert np.load(tmp_path / "maps.npz")["gradcam"].shape == (2, 64, 64)
+    assert {
+        "attacked.png",
+        "difference.png",
+        "gradcam-clean.png",
+        "arrays.npz",
+        "table.csv",
+        "case.json",
+    } <= names
+    assert np.load(tmp_path / "arrays.npz")["map.gradcam.attacked"].shape == (64, 64)
     clean = np.full((3, 2, 2), 0.5, np.float32)
     up = difference(clean, clean + np.float32(2 / 255), 2 / 255)
     assert (up == 255).all()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import zipfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from radar_core.writing import write_all
 
 if TYPE_CHECKING:
     from radar_core.case.result import CaseResult
@@ -56,6 +60,26 @@ def pictures(result: CaseResult) -> bytes:
     from radar_core.view.blob import png
 
     return _archive({f"{name}.png": png(pixels) for name, pixels in case_pictures(result).items()})
+
+
+def write_case(result: CaseResult, folder: Path) -> None:
+    """Write a finished case: its pictures, `arrays.npz`, `table.csv` and `case.json`.
+
+    Raises:
+        CannotWrite: the folder cannot be written; nothing of the case is.
+    """
+    from radar_core.pictures import case_pictures
+    from radar_core.view.blob import png
+
+    text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_all(
+        {
+            **{folder / f"{name}.png": png(raw) for name, raw in case_pictures(result).items()},
+            folder / "arrays.npz": arrays(result),
+            folder / "table.csv": table(result).encode(),
+            folder / "case.json": text.encode(),
+        }
+    )
 
 
 def table(result: CaseResult) -> str:

@@ -31,7 +31,7 @@ def _case(arguments: argparse.Namespace) -> int:
         progress=watched(),
     )
     if arguments.out:
-        from radar_core.pictures import write_case
+        from radar_core.case.export import write_case
 
         write_case(result, arguments.out)
     if arguments.json:
