@@ -98,7 +98,7 @@ def body(wanted: Wanted) -> None:
         evidence(result)
         noise_floor(wanted, result)
         curve(wanted, result)
-        report_section(wanted, result)
+        report_section(result)
         export_section(result)
         _record(result)
 

@@ -20,7 +20,7 @@ from radar_core.ui.method_controls import (
     parameter_controls,
     total,
 )
-from radar_core.ui.text import plain, quiet
+from radar_core.ui.text import data_title, plain, quiet
 from radar_core.ui.upload_control import upload_control
 from radar_core.view.metric_words import short
 
@@ -92,11 +92,7 @@ def source(wanted: Wanted) -> None:
 
 
 def _data_title(name: str) -> str:
-    from pathlib import Path
-
-    if name == UPLOAD:
-        return "Upload one image"
-    return "Phantom (synthetic)" if name == "phantom" else Path(name).name
+    return "Upload one image" if name == UPLOAD else data_title(name)
 
 
 def _forget_image() -> None:

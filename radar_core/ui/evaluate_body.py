@@ -13,7 +13,7 @@ from radar_core.ui.compute import data_names, evaluation_steps, split_names
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
 from radar_core.ui.palette import ground, palette
 from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import plain, quiet, sentence
+from radar_core.ui.text import data_title, plain, quiet, sentence
 
 if TYPE_CHECKING:
     from radar_core.evaluation import Evaluation
@@ -33,7 +33,7 @@ def evaluate() -> None:
         return
     left, between, right, go = st.columns([3, 2, 3, 2], vertical_alignment="bottom")
     data = left.selectbox(
-        "Data", data_names(), key="evaluate.data", format_func=_title, persist_state="session"
+        "Data", data_names(), key="evaluate.data", format_func=data_title, persist_state="session"
     )
     try:
         splits = split_names(data)
@@ -77,12 +77,6 @@ def evaluate() -> None:
         )
         return
     polled(lambda: _show(cast(str, running)), active=job.active)
-
-
-def _title(name: str) -> str:
-    from radar_core.evaluation.words import data_title
-
-    return "Phantom (synthetic)" if name == "phantom" else data_title(name)
 
 
 def _show(key: str) -> bool:

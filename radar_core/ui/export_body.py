@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -33,16 +34,10 @@ def export_section(result: CaseResult) -> None:
         for ending, (label, kind, make) in FORMATS.items():
             st.download_button(
                 label,
-                _made(result, make),
+                partial(make, result),
                 f"radar-case-{result.spec.key()[:8]}.{ending}",
                 kind,
                 key=f"export.{ending}",
                 icon=":material/download:",
                 on_click="ignore",
             )
-
-
-def _made(
-    result: CaseResult, make: Callable[[CaseResult], str | bytes]
-) -> Callable[[], str | bytes]:
-    return lambda: make(result)

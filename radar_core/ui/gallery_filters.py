@@ -11,7 +11,7 @@ from radar_core.errors import RadarError
 from radar_core.ui import gallery_link as link
 from radar_core.ui.compute import data_names, open_offered
 from radar_core.ui.gallery_jobs import EVERY, part_of, splits_of
-from radar_core.ui.text import plain, sentence
+from radar_core.ui.text import data_title, plain, sentence
 
 if TYPE_CHECKING:
     from radar_core.data import DataSet
@@ -37,7 +37,7 @@ def source() -> DataSet | None:
             "Data",
             names,
             key=link.key("data"),
-            format_func=_data_title,
+            format_func=data_title,
             on_change=_other_data,
             width=260,
             help="To add a folder, a CSV file or a public data set, open the page Library.",
@@ -82,12 +82,6 @@ def _fitting(data: str, infos: Sequence[Any]) -> str:
     from radar_core.models.matching import models_for
 
     return str((models_for(data, infos) or infos)[0].name)
-
-
-def _data_title(name: str) -> str:
-    from pathlib import Path
-
-    return "Phantom (synthetic)" if name == "phantom" else Path(name).name
 
 
 def _other_data() -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
@@ -30,7 +29,7 @@ from radar_core.runtime import Progress
 from radar_core.ui.compute import data_names, open_offered
 from radar_core.ui.jobs import BACKGROUND, Job, Steps, device_jobs
 from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import plain, quiet, sentence
+from radar_core.ui.text import data_title, plain, quiet, sentence
 from radar_core.verdict import percent
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def _settings(plan: PairPlan) -> None:
     with st.form("readers.settings", border=False):
         left, right = st.columns(2)
         new = {
-            "data": _one(left, "Data", data_names(), plan.data, lambda n: Path(n).name),
+            "data": _one(left, "Data", data_names(), plan.data, data_title),
             "model": _one(right, "Model", list(models), plan.model, models.__getitem__),
             "attack": _one(left, "Attack", list(attacks), plan.attack, attacks.__getitem__),
             "eps": _one(right, "ε", EPS, plan.eps, str),

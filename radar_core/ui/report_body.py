@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from radar_core.ui.controls import Wanted
 from radar_core.ui.curve_body import found_curve
 from radar_core.ui.floor_body import found_floor
 from radar_core.ui.text import plain, quiet
@@ -24,7 +24,7 @@ FORMATS: dict[str, tuple[str, str, Callable[[Report], str | bytes]]] = {
 }
 
 
-def report_section(wanted: Wanted, result: CaseResult) -> None:
+def report_section(result: CaseResult) -> None:
     """The section: what the report holds as of now, and its three forms.
 
     Each is made when its button is pressed, outside of the page's own run, of what this run knows;
@@ -32,16 +32,17 @@ def report_section(wanted: Wanted, result: CaseResult) -> None:
     """
     if result.attack is None:
         return
+    floor, curve = found_floor(result), _curve(result)
     st.markdown("###### The report of this case")
     quiet(
         "Pictures, difference, maps, numbers, settings, hashes, method and limits, to be printed, "
-        f"sent or kept. {plain(_holds(_floor(result), _curve(result)))}"
+        f"sent or kept. {plain(_holds(floor, curve))}"
     )
     with st.container(horizontal=True, gap="small"):
         for ending, (label, kind, make) in FORMATS.items():
             st.download_button(
                 label,
-                _made(result, _floor(result), _curve(result), make),
+                partial(_made, result, floor, curve, make),
                 f"radar-report-{result.spec.key()[:8]}.{ending}",
                 kind,
                 key=f"report.{ending}",
@@ -49,10 +50,6 @@ def report_section(wanted: Wanted, result: CaseResult) -> None:
                 on_click="ignore",
             )
     st.code(result.spec.report_command(), language=None, wrap_lines=True)
-
-
-def _floor(result: CaseResult) -> FloorResult | None:
-    return found_floor(result)
 
 
 def _curve(result: CaseResult) -> CurveResult | None:
@@ -79,10 +76,7 @@ def _made(
     floor: FloorResult | None,
     curve: CurveResult | None,
     make: Callable[[Report], str | bytes],
-) -> Callable[[], str | bytes]:
-    def made() -> str | bytes:
-        from radar_core.report import report
+) -> str | bytes:
+    from radar_core.report import report
 
-        return make(report(result, floor, curve))
-
-    return made
+    return make(report(result, floor, curve))

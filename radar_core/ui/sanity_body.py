@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
@@ -14,7 +13,7 @@ from radar_core.ui.compute import data_names, sanity_steps
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
 from radar_core.ui.palette import palette
 from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import plain, quiet, sentence
+from radar_core.ui.text import data_title, plain, quiet, sentence
 from radar_core.verdict import percent
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def sanity() -> None:
         return
     left, middle, right, go = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
     data = left.selectbox(
-        "Data", data_names(), key="sanity.data", format_func=_title, persist_state="session"
+        "Data", data_names(), key="sanity.data", format_func=data_title, persist_state="session"
     )
     model = middle.selectbox(
         "Model",
@@ -80,10 +79,6 @@ def sanity() -> None:
     polled(lambda: _show(cast(str, running)), active=job.active)
 
 
-def _title(name: str) -> str:
-    return "Phantom (synthetic)" if name == "phantom" else Path(name).name
-
-
 def _show(key: str) -> bool:
     job: Job | None = device_jobs().get(key, visitor())
     if job is None:
@@ -117,7 +112,7 @@ def _report(report: SanityReport) -> None:
     model = plain(titles.get(report.model, report.model))
     st.markdown(
         f"**{model}** reads {report.clean.hits} of {report.clean.of} images of "
-        f"**{plain(_title(report.data))}** right before any attack: "
+        f"**{plain(data_title(report.data))}** right before any attack: "
         f"{percent(report.clean.value)}, 95 % interval {percent(low)} to {percent(high)}. "
         "Only these are attacked."
     )

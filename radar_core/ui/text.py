@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from radar_core.wording import sentence
 
-__all__ = ["plain", "quiet", "sentence"]
+__all__ = ["data_title", "plain", "quiet", "sentence"]
 
 _SPECIAL = frozenset("\\`*_{}[]<>()#+-!|~:$&@/")
 
@@ -19,3 +21,8 @@ def plain(text: str) -> str:
 def quiet(text: str) -> None:
     """A line in small grey type, of a contrast that can be read in either theme."""
     st.markdown(f":small[:gray[{text}]]")
+
+
+def data_title(name: str) -> str:
+    """A data set as a control lists it: a path by its last part."""
+    return "Phantom (synthetic)" if name == "phantom" else Path(name).name or name

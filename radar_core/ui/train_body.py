@@ -25,7 +25,7 @@ from radar_core.training.recipe import Recipe
 from radar_core.ui.compute import data_names, training_data
 from radar_core.ui.method_controls import KEPT, parameter_controls
 from radar_core.ui.polling import polled
-from radar_core.ui.text import plain, quiet, sentence
+from radar_core.ui.text import data_title, plain, quiet, sentence
 from radar_core.ui.train_view import show
 
 SHOWN = "training"  # in the address: the training that is looked at
@@ -59,7 +59,7 @@ def train() -> None:
 def _asked() -> tuple[Plan, int] | None:
     """The controls; the plan they make, or None where it cannot be begun and that is said."""
     what, how, whence, called = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
-    data = what.selectbox("Data", data_names(), key="train.data", format_func=_data_title, **KEPT)
+    data = what.selectbox("Data", data_names(), key="train.data", format_func=data_title, **KEPT)
     names = list(ARCHITECTURES)
     arch = how.selectbox(
         "Architecture",
@@ -111,12 +111,6 @@ def _recipe() -> Recipe:
     values: dict[str, Any] = parameter_controls("recipe", Recipe, columns=3)
     recipe: Recipe = build(Recipe, {k.removeprefix("recipe."): v for k, v in values.items()})
     return recipe
-
-
-def _data_title(name: str) -> str:
-    from radar_core.evaluation.words import data_title
-
-    return "Phantom (synthetic)" if name == "phantom" else data_title(name)
 
 
 def _begin(plan: Plan, folds: int) -> None:
