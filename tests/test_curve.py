@@ -12,14 +12,13 @@ import torch
 import radar_core as radar
 from radar_core.case import CaseSpec, run_case, run_curve
 from radar_core.case.ground import FIT_SEED
-from radar_core.data.phantom import CLASSES
 from radar_core.data.sampling import in_turn
 from radar_core.data.synthetic import PhantomData
 from radar_core.errors import BadParameter, Cancelled
 from radar_core.metrics import METRICS
 from radar_core.models.classifier import Classifier
-from radar_core.models.zoo import build
 from radar_core.runtime import Progress
+from tests import toys
 
 SPEC = CaseSpec(
     image="3", eps="3/255", attack_parameters=(("steps", 3),), explainers=("gradcam",), seed=5
@@ -33,12 +32,7 @@ def data() -> PhantomData:
 
 @pytest.fixture(scope="module")
 def model() -> Classifier:
-    module = build("mobilenet_v3_small", 7, seed=1)
-    with torch.no_grad():  # untrained, its logits are all but equal
-        module.classifier[-1].weight *= 1e7
-    return Classifier(
-        module, CLASSES, cam_layer="features", input_size=64, card={"trained_on": "phantom"}
-    )
+    return toys.decided()
 
 
 def test_stages_arrive_in_order(data, model):

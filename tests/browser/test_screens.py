@@ -91,13 +91,11 @@ def test_a_page_looks_as_it_did(
 
 
 def test_a_page_that_lost_a_part_is_told_apart() -> None:
-    for name in PAGES:
-        was = np.asarray(Image.open(SCREENS / f"{name}-1440-light.png").convert("RGB")).copy()
+    for name in ("home", "tune", "look"):
+        was = np.asarray(Image.open(SCREENS / f"{name}-1440-light.png").convert("RGB"))
         now = was.copy()
-        middle = now[40:120, 80:180]
-        middle[:] = middle[::-1, ::-1].copy() if name in ("tune", "look") else 255
-        if name in ("home", "tune", "look"):
-            assert apart(now, was) > SHARE, name
+        now[40:120, 80:180] = 255
+        assert apart(now, was) > SHARE, name
     light, dark = (
         np.asarray(Image.open(SCREENS / f"home-1440-{scheme}.png").convert("RGB"))
         for scheme in ("light", "dark")

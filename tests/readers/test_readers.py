@@ -14,11 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from radar_core.data.phantom import CLASSES
 from radar_core.data.synthetic import PhantomData
 from radar_core.errors import BadParameter, RadarError
 from radar_core.models.classifier import Classifier
-from radar_core.models.zoo import build
 from radar_core.readers import (
     Answer,
     PairPlan,
@@ -37,6 +35,7 @@ from radar_core.readers import (
     results,
 )
 from radar_core.readers.pairs import Side
+from tests import toys
 
 PLAN = PairPlan(attack="fgsm", eps="8/255", pairs=9, seed=4)
 
@@ -48,12 +47,7 @@ def data() -> PhantomData:
 
 @pytest.fixture(scope="module")
 def model() -> Classifier:
-    module = build("mobilenet_v3_small", 7, seed=1)
-    with torch.no_grad():  # untrained, its logits are all but equal
-        module.classifier[-1].weight *= 1e7
-    return Classifier(
-        module, CLASSES, cam_layer="features", input_size=64, card={"trained_on": "phantom"}
-    )
+    return toys.decided()
 
 
 @pytest.fixture(scope="module")

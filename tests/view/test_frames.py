@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from radar_core.case import CaseResult, CaseSpec, run_case, run_curve, run_floor
-from radar_core.data.phantom import CLASSES
 from radar_core.data.synthetic import PhantomData
 from radar_core.models.classifier import Classifier
-from radar_core.models.zoo import build
 from radar_core.pictures import to_pixels
 from radar_core.view.blob import unpack
 from radar_core.view.frames import CurveView, composed, curve_view
 from radar_core.view.panels import case_view
+from tests import toys
 
 SPEC = CaseSpec(
     image="3",
@@ -37,12 +35,7 @@ def data() -> PhantomData:
 
 @pytest.fixture(scope="module")
 def model() -> Classifier:
-    module = build("mobilenet_v3_small", 7, seed=1)
-    with torch.no_grad():  # untrained, its logits are all but equal
-        module.classifier[-1].weight *= 1e7
-    return Classifier(
-        module, CLASSES, cam_layer="features", input_size=64, card={"trained_on": "phantom"}
-    )
+    return toys.decided()
 
 
 def run(spec: CaseSpec, data: PhantomData, model: Classifier) -> CaseResult:
