@@ -31,7 +31,7 @@ class Settings:
             `prepared/` of the first of them, or of `stories/` here.
         surveys: the folder for what surveys of data sets found, so that nothing is computed twice;
             `surveys/` here. It may be deleted.
-        readers: the folder for reader studies and the answers given; `readers/` here.
+        readers: the folder for the answers of reader studies; `readers/` here.
         models: folders with further models (`NAME.safetensors` and `NAME.json`), likewise.
         upload_mb: the largest image file accepted, in MiB.
         megapixels: the largest image accepted, judged before a pixel is decoded.
@@ -74,7 +74,7 @@ class Settings:
     @property
     def prepared_path(self) -> Path:
         """Where what is computed ahead for stories lies."""
-        return (*_paths(self.stories), ROOT / "stories")[0] / "prepared"
+        return (_paths(self.stories) or (ROOT / "stories",))[0] / "prepared"
 
     @property
     def surveys_path(self) -> Path:
@@ -83,7 +83,7 @@ class Settings:
 
     @property
     def readers_path(self) -> Path:
-        """Where reader studies lie, a folder each."""
+        """Where the answers of reader studies lie, a CSV file each."""
         return (_paths(self.readers) or (ROOT / "readers",))[0]
 
     @property

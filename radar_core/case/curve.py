@@ -175,7 +175,6 @@ def run_curve(
     method = check_spec(spec)
     if method.placing == "own":
         raise BadParameter(f"{method.title} has no ε: its strength is a parameter of its own")
-    axis = _axis(spec, method, grid)
     progress = progress or Progress()
     started = time.perf_counter()
     axis = _axis(spec, method, grid)
@@ -249,10 +248,8 @@ def _number(axis: Sequence[Epsilon], eps: str) -> int | None:
 def _explained(curve: CurveResult, model: Classifier) -> str:
     """The class that the maps of all frames are for."""
     here = curve.at(curve.spec.eps)
-    if (
-        here is None or here not in curve.frames
-    ):  # a nearest example's own distance: the last frame holds it
-        here = curve.known[-1]
+    if here is None or here not in curve.frames:
+        here = curve.known[-1]  # it holds the nearest example, where ε is that one's distance
     then = curve.frames[here].readings_attacked[0]
     return ground.class_explained(curve.spec, curve.case, model, curve.clean_reading, then)
 

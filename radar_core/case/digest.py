@@ -34,7 +34,7 @@ class Digest:
 
     Attributes:
         image: 8 hexadecimal digits of the sha256 of the decoded pixels.
-        model: the same of the model's weights and card.
+        model: the same of the model's weights, classes, input size and normalisation.
         named: the same of what has a name.
         numbers: in steps of 0.0025 from −1; 1295 where a metric is not defined.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from radar_core.case import run_case, run_curve, run_floor
 from radar_core.case.run import find_case
-from radar_core.errors import BadStory, RadarError
+from radar_core.errors import BadStory, Cancelled, RadarError
 from radar_core.runtime import Progress, versions
 from radar_core.settings import settings
 from radar_core.story.reading import Step, Story
@@ -69,11 +69,9 @@ def prepare(story: Story, progress: Progress | None = None) -> Iterator[Prepared
         step, ends = story.steps[i], [(place + k) / len(state.missing) for k in (0, 1)]
         try:
             write_whole(state.files[i], _computed(step, *_open(i + 1, step), progress.part(*ends)))
-        except BadStory:
+        except (BadStory, Cancelled):
             raise
         except RadarError as error:
-            if type(error).__name__ == "Cancelled":
-                raise
             raise BadStory(f"step {i + 1} of {story.title}: {error}") from None
         yield replace(state, missing=state.missing[place + 1 :])
     progress.step(1.0, "prepared")

@@ -154,9 +154,8 @@ def _columns(
         if given["state"] in ("ready", "failed"):
             continue
         title, own = short(EXPLAINERS[given["id"]].title), case.explanations.get(given["id"])
-        clean: dict[str, Any] = (
-            {"signed": own.signed} if own else {}
-        )  # its map is the same at all ε
+        # Its clean map, the same at all ε, is shown all the same.
+        clean: dict[str, Any] = {"signed": own.signed} if own else {}
         if growing and given["id"] in curve.spec.explainers:
             wait = f"{title} comes for every ε"
             columns[place] = column(given["id"], title, wait=wait, **clean)
