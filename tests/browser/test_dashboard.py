@@ -22,7 +22,7 @@ from tests.browser.conftest import Server, Visit, canvas, sideways, violations
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
 CHARTS = "[class*=st-key-curve-] [data-testid=stPlotlyChart]"
-CASE = "/case?model=toy&attack=pgd&pgd.steps=3&eps=4%2F255&explain=gradcam,shap"
+CASE = "/case?model=toy&attack=pgd&pgd.steps=3&eps=4%2F255&explain=gradcam,shap&shap.samples=8"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def expected(server: Server) -> CaseResult:
         model=str(server.models / "toy.safetensors"),
         attack_parameters=(("steps", 3),),
         explainers=("gradcam", "shap"),
+        explainer_parameters=(("shap.samples", 8),),
     )
     *_, result = run_case(spec, data=open_data("phantom"), model=load_model(spec.model))
     return result
