@@ -63,6 +63,10 @@ class DeviceUnavailable(RadarError, RuntimeError):
     """A device was named that this machine does not have."""
 
 
+class EngineUnavailable(RadarError, RuntimeError):
+    """What was to compute an experiment is not installed, or does not answer."""
+
+
 class OutOfMemory(RadarError, MemoryError):
     """Not even one image fits into the memory of the device."""
 

@@ -140,3 +140,15 @@ def sentence(text: str) -> str:
     end = "" if text.endswith((".", "!", "?")) else "."
     first = text[:1].upper() if text[:1].isascii() else text[:1]
     return f"{first}{text[1:]}{end}"
+
+
+def duration(seconds: float) -> str:
+    """How long something takes, to the two figures that anybody needs."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    if hours < 48:
+        return f"{hours:.2g} h" if hours < 10 else f"{hours:.0f} h"
+    return f"{hours / 24:.0f} days" if hours < 24 * 365 * 2 else f"{hours / 24 / 365:.0f} years"

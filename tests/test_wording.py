@@ -7,7 +7,7 @@ import math
 import pytest
 
 from radar_core.floor import Place, Word, place
-from radar_core.wording import evidence_sentence, noise_sentence, ordinal
+from radar_core.wording import duration, evidence_sentence, noise_sentence, ordinal
 
 
 def noise(word: Word, percentile: float | None, value: float = 0.31, controls: int = 20) -> str:
@@ -171,3 +171,20 @@ def test_what_is_never_said():
         assert sentence.endswith(".")
         assert "nan" not in sentence
         assert not {"safe", "recovered"} & set(sentence.lower().replace(".", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (4.4, "4 s"),
+        (89, "89 s"),
+        (91, "2 min"),
+        (5000, "83 min"),
+        (6000, "1.7 h"),
+        (40 * 3600, "40 h"),
+        (72 * 3600, "3 days"),
+        (3 * 365 * 86400, "3 years"),
+    ],
+)
+def test_durations_in_two_figures(seconds, said):
+    assert duration(seconds) == said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from radar_core.errors import BadData, BadParameter
@@ -115,12 +115,13 @@ def pattern(
     model: Classifier,
     progress: Progress,
     *,
-    avoid: str,
+    avoid: str | Sequence[str],
 ) -> Pattern | None:
     """For a universal attack, the pattern fitted on other images; the last few are kept.
 
     Fitted on images of the training split; in a set without splits, on images other than the one
-    attacked (`avoid`, its id). For an upload and the phantom's model, they are drawn.
+    attacked (`avoid`, its id, or those of several). For an upload and the phantom's model, they are
+    drawn.
 
     Raises:
         BadParameter: an upload, and no data set to fit on.
@@ -140,6 +141,7 @@ def pattern(
             "with python -m radar_core fit, and name the file with --pattern"
         )
     used: DataSet = data
+    attacked = {avoid} if isinstance(avoid, str) else set(avoid)
     where = f"{data.title}, images other than this one"
     with contextlib.suppress(BadData):
         used = data.split("train")
@@ -147,7 +149,7 @@ def pattern(
     model_hash = model.sha256()
 
     def make() -> Pattern:
-        entries = [entry for entry in in_turn(used, FIT_SEED) if entry.id != avoid]
+        entries = [entry for entry in in_turn(used, FIT_SEED) if entry.id not in attacked]
         images = [model.prepare(case.image)[0] for case in readable(used, entries, FITTED_ON)]
         return fit(
             model,
@@ -161,7 +163,7 @@ def pattern(
         )
 
     # An image that might be fitted on has a pattern of its own, made without it.
-    one = avoid if any(entry.id == avoid for entry in used.entries) else ""
+    one = tuple(sorted(attacked & {entry.id for entry in used.entries}))
     key = (used.name, model_hash, spec.attack, spec.attack_parameters, spec.towards, spec.seed, one)
     return _patterns.get(key, make)
 

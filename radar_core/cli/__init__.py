@@ -11,10 +11,10 @@ from radar_core.cli import (
     add,
     adopt,
     case,
-    consistency,
     curve,
     dashboard,
     evaluate,
+    experiment,
     fetch,
     fit,
     floor,
@@ -27,7 +27,7 @@ from radar_core.cli import (
 from radar_core.errors import RadarError
 
 COMMANDS = (
-    *(case, curve, floor, report, consistency, fit, evaluate, sanity, listing, train),
+    *(case, curve, floor, report, experiment, fit, evaluate, sanity, listing, train),
     *(add, adopt, fetch, prepare, dashboard),
 )
 

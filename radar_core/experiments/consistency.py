@@ -1,4 +1,4 @@
-"""What a study says: how well each metric of each explainer tells attacks from benign noise."""
+"""How well each metric of each explainer tells an attack from benign noise of its size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FALSE_ALARMS = 0.05
 
 
 def summarise(rows: DataFrame) -> DataFrame:
-    """One row an explainer, metric, attack and ε.
+    """One row a model, explainer, metric, attack and ε.
 
     Only adversarial examples count: images that were read right (or have no label) and that the
     attack turned. The score is how far the value departs from equal maps. Columns:
@@ -35,25 +35,29 @@ def summarise(rows: DataFrame) -> DataFrame:
     import pandas as pd
 
     found: list[dict[str, Any]] = []
-    again = rows[rows.kind == "repeat"].groupby(["explainer", "metric"]).value.median()
-    flipped = rows[(rows.kind != "repeat") & (rows.status == "flipped")]
-    keys = ["explainer", "metric", "attack", "eps"]
-    for (explainer, metric, attack, eps), group in flipped.groupby(keys, sort=False):
+    again = rows[rows.kind == "repeat"].groupby(["model", "explainer", "metric"], observed=True)
+    repeats = again.value.median().to_dict()
+    flipped = rows[rows.kind.isin(["attack", "control"]) & (rows.status == "flipped")]
+    keys = ["model", "explainer", "metric", "attack", "eps"]
+    for key, group in flipped.groupby(keys, sort=False, observed=True):
+        model, explainer, metric, attack, eps = key
         sign = -1.0 if _direction(metric) == "higher" else 1.0
         attacked = group[group.kind == "attack"].set_index("image").value
         controls = group[group.kind == "control"]
         defined = attacked.dropna()
-        benign = [
-            controls[controls.image == image].value.dropna().to_numpy() for image in defined.index
-        ]
+        by_image = {
+            i: g.value.dropna().to_numpy() for i, g in controls.groupby("image", observed=True)
+        }
+        benign = [by_image.get(image, np.empty(0)) for image in defined.index]
         said: dict[str, Any] = {
+            "model": model,
             "explainer": explainer,
             "metric": metric,
             "attack": attack,
             "eps": eps,
             "images": len(defined),
             "undefined": len(attacked) - len(defined),
-            "repeat": float(again.get((explainer, metric), np.nan)),
+            "repeat": float(repeats.get((model, explainer, metric), np.nan)),
         }
         pooled = np.concatenate(benign) if benign else np.empty(0)
         for name, values in (("attacked", defined.to_numpy()), ("control", pooled)):

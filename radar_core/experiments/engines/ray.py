@@ -1,0 +1,160 @@
+"""Workers on a Ray cluster, or on a Ray that is started here."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radar_core.errors import EngineUnavailable, first_line
+from radar_core.experiments.engines import HEARTBEAT, Event, cores, environment
+
+if TYPE_CHECKING:
+    from radar_core.experiments.cells import Cell
+
+PATIENCE = 30  # seconds that a cluster has to answer
+
+
+class RayEngine:
+    """See `radar_core.experiments.engines.Engine`.
+
+    Data and models have to be found under the same paths on every node; the code is sent along.
+
+    Raises:
+        EngineUnavailable: Ray is not installed, or nobody answers at the address.
+    """
+
+    def __init__(
+        self, workers: int | None = None, threads: int | None = None, address: str | None = None
+    ) -> None:
+        # Set before Ray is loaded: it reads them once.
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+        try:
+            self._ray: Any = importlib.import_module("ray")
+        except ImportError:
+            raise EngineUnavailable(
+                "Ray is not installed; pip install ray, or use --engine local"
+            ) from None
+        self.threads = threads or 1
+        self._address = address
+        self._start(address, workers)
+        found = self._ray.cluster_resources()
+        self._gpus = int(found.get("GPU", 0))
+        room = self._gpus or int(found.get("CPU", 1)) // self.threads
+        self.workers = workers or max(1, room)
+
+    def _start(self, address: str | None, workers: int | None) -> None:
+        import logging
+
+        more: dict[str, Any] = {"address": address}
+        if address is None:
+            wanted = max(cores(), (workers or 1) * self.threads)
+            more = {"num_cpus": wanted, "include_dashboard": False}
+        elif address != "auto" and not _answers(address):
+            raise EngineUnavailable(
+                f"no Ray cluster answers at {address}; start one with ray start --head, or leave "
+                "out the address"
+            )
+        try:
+            self._ray.init(
+                logging_level=logging.ERROR, log_to_driver=False, ignore_reinit_error=True, **more
+            )
+        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+            where = f" at {address}" if address else ""
+            raise EngineUnavailable(
+                f"Ray cannot be used{where} ({first_line(error)}); use --engine local"
+            ) from None
+
+    @property
+    def said(self) -> str:
+        """What it runs on."""
+        where = f"the Ray cluster at {self._address}" if self._address else "a Ray started here"
+        return f"{self.workers} workers of {self.threads} thread(s) on {where}"
+
+    def run(self, take: Callable[[], Cell | None]) -> Iterator[Event | None]:
+        """See `Engine.run`."""
+        ray, places = self._ray, [None] * self.workers
+        actors: list[Any] = list(places)
+        under_way: dict[Any, tuple[int, Cell]] = {}
+        try:
+            while True:
+                idle = set(range(self.workers)) - {number for number, _ in under_way.values()}
+                for number in sorted(idle):
+                    cell = take()
+                    if cell is None:
+                        break
+                    if actors[number] is None:
+                        actors[number] = self._actor()
+                    under_way[actors[number].compute.remote(cell)] = (number, cell)
+                if not under_way:
+                    import time
+
+                    time.sleep(HEARTBEAT / 5)
+                    yield None
+                    continue
+                ready, _ = ray.wait(list(under_way), timeout=HEARTBEAT)
+                if not ready:
+                    yield None
+                for reference in ready:
+                    number, cell = under_way.pop(reference)
+                    try:
+                        kind, values = ray.get(reference)
+                    except ray.exceptions.RayError as error:
+                        actors[number] = None
+                        yield Event("lost", cell, error=first_line(error))
+                    else:
+                        yield Event(kind, cell, **values)
+        finally:
+            for actor in actors:
+                if actor is not None:
+                    with contextlib.suppress(Exception):
+                        ray.kill(actor)
+            ray.shutdown()
+
+    def _actor(self) -> Any:
+        from radar_core.settings import ROOT
+
+        variables = environment(self.threads, "cuda" if self._gpus else None)
+        variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        names = ("RADAR_DEVICE", "RADAR_PRECISION", "RADAR_MODELS", "RADAR_DATA", "RADAR_FETCHED")
+        variables |= {n: os.environ[n] for n in names if n in os.environ and n not in variables}
+        runtime: dict[str, Any] = {"env_vars": variables}
+        if self._address:
+            runtime["py_modules"] = [str(Path(ROOT) / "radar_core")]
+        options = {
+            "num_cpus": self.threads,
+            "num_gpus": 1 if self._gpus else 0,
+            "runtime_env": runtime,
+        }
+        return self._ray.remote(**options)(RayWorker).remote()
+
+
+class RayWorker:
+    """A worker process of Ray."""
+
+    def __init__(self) -> None:
+        from radar_core.experiments.work import Bench
+
+        self._bench = Bench()
+
+    def compute(self, cell: Cell) -> tuple[str, dict[str, Any]]:
+        """A cell's results, or why there are none, as the values of an `Event`."""
+        from radar_core.experiments.engines.local import computed
+
+        return computed(self._bench, cell)
+
+
+def _answers(address: str) -> bool:
+    """Whether somebody listens at `HOST:PORT` or `ray://HOST:PORT`."""
+    import socket
+
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE / 6):
+            return True
+    except (OSError, ValueError):
+        return False
