@@ -54,9 +54,14 @@ def kept_maps(
 def kept_features(
     cell: Cell, images: Sequence[str], values: Mapping[str, Tensor]
 ) -> dict[str, bytes]:
-    """The penultimate features (n, f) of a cell's images, clean and at each ε."""
+    """The penultimate features (n, f) of a cell's images: `clean`, and at each ε.
+
+    Beside them stand `images`, `model`, `attack`, and `axis`: the names of the arrays before they
+    were made safe (`clean`, `1/255`, …), in their order.
+    """
     arrays: dict[str, Any] = {safe(name): each.numpy() for name, each in values.items()}
     arrays |= {"images": np.array(images), "axis": np.array(list(values))}
+    arrays |= {"model": np.array(cell.model), "attack": np.array(cell.attack)}
     return {f"features/{cell.name}.npz": _npz(arrays)}
 
 
