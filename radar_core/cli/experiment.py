@@ -45,6 +45,8 @@ def add(commands: Any) -> None:
     )
     option("--keep", choices=get_args(Kept), help="keep attacked images and maps, too")
     option("--features", action="store_true", default=None, help="keep penultimate features, too")
+    option("--transfer", action="store_true", default=None, help="try each attack on all models")
+    option("--paper", action="store_true", help="the grid of the RADAR-MIX paper, corrected")
     option("--out", type=Path, required=True, help="a new folder; with --resume that of a run")
     option("--resume", action="store_true", help="go on; what is not named stays as it was")
     option("--engine", choices=NAMES, default="local")
@@ -87,8 +89,15 @@ def _experiment(arguments: argparse.Namespace) -> int:
 def _asked(arguments: argparse.Namespace, spec: ExperimentSpec) -> ExperimentSpec:
     """The specification with all that the command line names."""
     given = vars(arguments)
-    single = ("data", "split", "images", "chunk", "controls", "seed", "keep", "features")
-    changed: dict[str, Any] = {n: given[n] for n in single if given[n] is not None}
+    if arguments.paper:
+        from radar_core.experiments.paper import paper_grid, paper_models
+
+        spec = paper_grid(spec)
+        if arguments.models is None:
+            spec = replace(spec, models=paper_models())
+    single = ("data", "split", "images", "chunk", "controls", "seed", "keep")
+    flags = ("features", "transfer")
+    changed: dict[str, Any] = {n: given[n] for n in (*single, *flags) if given[n] is not None}
     for name in LISTS:
         if given[name] is not None:
             changed[name] = _listed(given[name])

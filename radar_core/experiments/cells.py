@@ -25,16 +25,24 @@ DECIDING = ("radar", "torch", "torchvision", "torchattacks", "numpy", "scikit-im
 
 @dataclass(frozen=True)
 class Part:
-    """The smallest result: one model, attack, ε and chunk, attacked; or one explainer on that.
+    """The smallest result: one model, attack, ε and chunk, attacked; one explainer on that, or
+    another model.
 
     Attributes:
         key: content hash of all that decides it.
         explainer: empty for what the attack did.
+        tried_on: the other model that the attacked images are shown to, and its content hash.
     """
 
     key: str
     eps: str
-    explainer: str
+    explainer: str = ""
+    tried_on: tuple[str, str] | None = None
+
+    @property
+    def outcome(self) -> bool:
+        """Whether it is what the attack did to the model it was made for."""
+        return not self.explainer and self.tried_on is None
 
 
 @dataclass(frozen=True)
@@ -152,12 +160,16 @@ def grid(spec: ExperimentSpec, models: Mapping[str, str], data: DataSet) -> Grid
                 about += [[data.name, spec.split, universal]] if _is_universal(attack) else []
                 parts = []
                 for eps in spec.frames(attack):
-                    parts.append(Part(digest([*about, eps]), eps, ""))
+                    parts.append(Part(digest([*about, eps]), eps))
                     for explainer in spec.explainers:
                         more = [explainer, _parameters(spec, explainer), spec.controls]
                         if EXPLAINERS[explainer].needs_background:
                             more += [data.name, spec.split]
                         parts.append(Part(digest([*about, eps, *more]), eps, explainer))
+                    for other in spec.models if spec.transfer else ():
+                        if other != model:
+                            key = digest([*about, eps, "on", models[other]])
+                            parts.append(Part(key, eps, tried_on=(other, models[other])))
                 ids = tuple(entry.id for entry in entries)
                 cells.append(Cell(spec, model, models[model], attack, ids, tuple(parts)))
     keys = frozenset(part.key for cell in cells for part in cell.parts)

@@ -42,6 +42,7 @@ def html(manifest: Mapping[str, Any], rows: DataFrame, consistency: DataFrame) -
         _robustness(rows),
         _curves(rows),
         _as_in_the_paper(rows),
+        _transfer(rows),
     ]
     if spec.explainers:
         headline = [name for name in METRICS if METRICS[name].role == "headline"]
@@ -141,6 +142,30 @@ def _as_in_the_paper(rows: DataFrame) -> str:
     ]
     head = ["Attack", *(text(name) for name in models)]
     return "<h2>Success rates in per cent, laid out as in the paper</h2>" + table(head, found)
+
+
+def _transfer(rows: DataFrame) -> str:
+    found = summary.transfer(rows)
+    if not len(found):
+        return ""
+    parts = [
+        "<h2>Does it turn other models, too?</h2><p>Share of the images that the attack turned on "
+        "the model of the row, and that the model of the column read right, which turn it as "
+        "well; 95 % Wilson intervals.</p>"
+    ]
+    names = list(dict.fromkeys([*found.model, *found.tried_on]))
+    for (attack, eps), group in found.groupby(["attack", "eps"], sort=False, observed=True):
+        at = {(row.model, row.tried_on): row for row in group.itertuples()}
+        lines = []
+        for model in dict.fromkeys(group.model):
+            cells = [f"<td>{text(model)}</td>"]
+            for other in names:
+                row = at.get((model, other))
+                cells.append("<td>—</td>" if row is None else _share(row, "success"))
+            lines.append(cells)
+        parts.append(f"<h3>{text(attack_title(attack, eps))}</h3>")
+        parts.append(table(["made for", *(text(name) for name in names)], lines))
+    return "".join(parts)
 
 
 def _explanations(

@@ -23,6 +23,7 @@ TABLES: Mapping[str, Callable[[DataFrame], DataFrame]] = MappingProxyType(
         "consistency": summarise,
         "images": summary.by_image,
         "costs": summary.costs,
+        "transfer": summary.transfer,
         "failures": summary.failures,
         "as_in_the_paper": summary.paper_table,
     }

@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args
 from radar_core.errors import BadParameter
 
 Kept = Literal["none", "png", "npz"]
-PAPER_EPS = tuple(f"normalised:{value}" for value in ("0.001", "0.01", "0.05", "0.1", "0.5"))
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class ExperimentSpec:
         attack_parameters, explainer_parameters: what differs from the defaults, as (`pgd.steps`,
             40) and (`lime.samples`, 800).
         keep: attacked images and maps kept beside the numbers: `png` pictures, `npz` raw arrays.
+        transfer: whether what turns one model is also tried on the others.
         features: whether the model's penultimate features are kept, for the embedding.
     """
 
@@ -49,6 +49,7 @@ class ExperimentSpec:
     explainer_parameters: tuple[tuple[str, Any], ...] = ()
     keep: Kept = "none"
     features: bool = False
+    transfer: bool = False
 
     def key(self) -> str:
         """Content hash of the specification."""
@@ -122,6 +123,8 @@ def check(spec: ExperimentSpec) -> None:
             )
     if not 0 <= spec.seed < 2**31:
         raise BadParameter(f"seed is a whole number from 0 to 2147483647, not {spec.seed}")
+    if spec.transfer and len(spec.models) < 2:
+        raise BadParameter("transfer is from one model to others; name two models or more")
     if spec.keep not in get_args(Kept):
         raise BadParameter(f"keep is one of {', '.join(get_args(Kept))}, not {spec.keep!r}")
     for id in spec.attacks:

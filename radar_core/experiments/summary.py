@@ -119,6 +119,31 @@ def confusion(rows: DataFrame, model: str, attack: str, eps: str) -> DataFrame:
     return counts.reindex(index=names, columns=names, fill_value=0)
 
 
+def transfer(rows: DataFrame) -> DataFrame:
+    """How far adversarial examples of one model turn others: a row a pair of models, attack and ε.
+
+    Only images count that the attack turned on its own model and that the other read right (or
+    that have no label): `success` of `of`, with its 95 % Wilson interval. A model on itself is its
+    own success rate of 1 and is left out.
+    """
+    import pandas as pd
+
+    moved = outcomes(rows)
+    moved = moved[moved.status == "flipped"]
+    turned = set(zip(*(moved[n].astype(str) for n in (*OF_A_FRAME, "image")), strict=True))
+    tried = rows[(rows.kind == "transfer") & (rows.status != "already wrong")]
+    keys = zip(*(tried[n].astype(str) for n in (*OF_A_FRAME, "image")), strict=True)
+    tried = tried[np.array([key in turned for key in keys], dtype=bool)]
+    found: list[dict[str, Any]] = []
+    names = [*OF_A_FRAME, "tried_on"]
+    for key, group in tried.groupby(names, sort=False, observed=True):
+        said: dict[str, Any] = dict(zip(names, key, strict=True))
+        said |= _share("success", int((group.status == "flipped").sum()), len(group))
+        found.append({**said, "of": len(group)})
+    columns = [*names, "success", "success_low", "success_high", "of"]
+    return pd.DataFrame(found, columns=columns)
+
+
 def by_image(rows: DataFrame) -> DataFrame:
     """How easily each image is turned: a row a model and image, the most fragile first.
 
@@ -152,7 +177,7 @@ def costs(rows: DataFrame) -> DataFrame:
     """What it took: a row a model and method; passes and seconds in all and an image."""
     import pandas as pd
 
-    spent = rows[rows.kind == "cost"]
+    spent = rows[(rows.kind == "cost") & (rows.tried_on == "")]
     images = outcomes(rows).groupby("model", observed=True).image.nunique()
     found: list[dict[str, Any]] = []
     for (model, attack, explainer), group in spent.groupby(

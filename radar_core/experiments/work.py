@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 from radar_core.case import ground
 from radar_core.errors import AttackFailed, BadImage, BadModel, BadParameter
 from radar_core.experiments.cells import Cell, Part
-from radar_core.experiments.columns import NUMBERS, TEXTS
+from radar_core.experiments.found import Found, Row
 from radar_core.runtime import Passes, Progress, count_passes
 
 if TYPE_CHECKING:
@@ -25,35 +24,6 @@ if TYPE_CHECKING:
     from radar_core.types import AttackResult, Case
 
 MODELS_HELD = 4
-Row = dict[str, Any]
-
-
-@dataclass
-class Found:
-    """What a cell came to.
-
-    Attributes:
-        rows: see `radar_core.experiments.columns`. files: name → bytes, kept beside.
-    """
-
-    rows: list[Row] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
-
-    def parquet(self, parts: Sequence[Part]) -> bytes:
-        """The rows as a Parquet file that names the parts it holds."""
-        import json
-
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        text = pa.dictionary(pa.int32(), pa.string())
-        schema = pa.schema([(n, text) for n in TEXTS] + [(n, pa.float64()) for n in NUMBERS])
-        keys = json.dumps([part.key for part in parts])
-        schema = schema.with_metadata({b"radar.parts": keys.encode()})
-        full = [{**dict.fromkeys(TEXTS, ""), **dict.fromkeys(NUMBERS), **row} for row in self.rows]
-        buffer = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(full, schema), buffer, compression="zstd")
-        return buffer.getvalue()
 
 
 class Bench:
@@ -106,10 +76,10 @@ class Bench:
                 found.rows += [
                     {"part": p.key, "kind": "failed", **about, "eps": p.eps, "error": str(error)}
                     for p in cell.parts
-                    if not p.explainer
+                    if p.outcome
                 ]
         if cases:
-            _Work(cell, data, model, cases, found, progress).run()
+            _Work(cell, self, data, model, cases, found, progress).run()
         return found
 
 
@@ -118,6 +88,7 @@ class _Work:
     """A cell under way."""
 
     cell: Cell
+    bench: Bench
     data: DataSet
     model: Classifier
     cases: list[Case]
@@ -132,15 +103,16 @@ class _Work:
                 frames = self._attacked(clean)
         except (AttackFailed, BadModel, BadParameter) as error:
             for part in self.cell.parts:
-                if not part.explainer:
+                if part.outcome:
                     self._row(part, kind="failed", error=str(error))
             return
         seconds = time.perf_counter() - started
-        own = [part for part in self.cell.parts if not part.explainer]
+        own = [part for part in self.cell.parts if part.outcome]
         for part in own:
             for number, case in enumerate(self.cases):
                 self._row(part, **_outcome(frames[part.eps], number, case))
             self._cost(part, passes, seconds, len(own))
+        self._transferred(clean, frames)
         self._explained(clean, frames)
         if self.cell.spec.features and own:
             self._features(clean, frames)
@@ -153,6 +125,7 @@ class _Work:
                 "attack": self.cell.attack,
                 "eps": part.eps,
                 "explainer": part.explainer,
+                "tried_on": part.tried_on[0] if part.tried_on else "",
                 **values,
             }
         )
@@ -197,6 +170,33 @@ class _Work:
         case = CaseSpec(attack=cell.attack, attack_parameters=given, seed=cell.spec.seed)
         avoid = [entry.id for entry in chosen(cell.spec, self.data)]
         return ground.pattern(case, method, self.data, self.model, self.progress, avoid=avoid)
+
+    def _transferred(self, clean: Tensor, frames: Mapping[str, AttackResult]) -> None:
+        """What other models read in the same pictures, clean and attacked."""
+        for part in self.cell.parts:
+            if part.tried_on is None:
+                continue
+            other = self.bench.model(*part.tried_on)
+            started = time.perf_counter()
+            with count_passes() as passes:
+                attacked = frames[part.eps].images.to(other.device)
+                first, then = (other.read(other.prepare(each)) for each in (clean, attacked))
+            for case, before, after in zip(self.cases, first, then, strict=True):
+                known = case.label in other.class_names
+                wrong = known and before.label != case.label
+                turned = before.label != after.label
+                self._row(
+                    part,
+                    kind="transfer",
+                    image=case.id,
+                    label=case.label or "",
+                    status="already wrong" if wrong else "flipped" if turned else "held",
+                    first=before.label,
+                    reads=after.label,
+                    first_probability=before.probability,
+                    probability=after.probability,
+                )
+            self._cost(part, passes, time.perf_counter() - started, 1)
 
     def _explained(self, clean: Tensor, frames: Mapping[str, AttackResult]) -> None:
         """The scores of each explainer: attacked against clean, benign noise against clean."""

@@ -12,9 +12,9 @@ import pytest
 from radar_core.errors import BadParameter, CannotWrite
 from radar_core.experiments.cells import Part
 from radar_core.experiments.course import read_course
+from radar_core.experiments.found import Found
 from radar_core.experiments.run import run_experiment
 from radar_core.experiments.store import LOOSE, ExperimentStore
-from radar_core.experiments.work import Found
 
 
 def cell(number, value=1.0):
