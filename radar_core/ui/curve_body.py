@@ -14,7 +14,7 @@ from radar_core.ui.controls import Wanted
 from radar_core.ui.followup import FollowUp
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.palette import palette
-from radar_core.ui.polling import polled, visitor
+from radar_core.ui.polling import SELDOM, polled, visitor
 from radar_core.ui.text import plain, quiet
 from radar_core.verdict import flip_sentence, percent, survival_sentence
 from radar_core.view.metric_words import short
@@ -73,7 +73,7 @@ def curve(wanted: Wanted, result: CaseResult, *, brief: bool = False) -> None:
     assert reached is not None
     if brief:
         job = _job(wanted, result)
-        polled(lambda: _show(wanted, result, brief), active=bool(job and job.active))
+        polled(lambda: _show(wanted, result, brief), active=bool(job and job.active), every=SELDOM)
         return
     quiet(
         f"Reached here: L∞ {reached.linf[0]:.5f} = {reached.linf[0] * 255:.3g}/255, "
@@ -82,7 +82,7 @@ def curve(wanted: Wanted, result: CaseResult, *, brief: bool = False) -> None:
     )
     AFTER.choose(result)
     job = _job(wanted, result)
-    polled(lambda: _show(wanted, result, brief), active=bool(job and job.active))
+    polled(lambda: _show(wanted, result, brief), active=bool(job and job.active), every=SELDOM)
 
 
 def _job(wanted: Wanted, result: CaseResult) -> Job | None:

@@ -15,7 +15,7 @@ from radar_core.ui.controls import Wanted
 from radar_core.ui.followup import FollowUp
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.palette import palette
-from radar_core.ui.polling import polled, visitor
+from radar_core.ui.polling import SELDOM, polled, visitor
 from radar_core.ui.text import plain, quiet
 from radar_core.verdict import distance_text
 from radar_core.view.metric_words import by_role, metric_text, short
@@ -102,7 +102,7 @@ def noise_floor(wanted: Wanted, result: CaseResult, *, brief: bool = False) -> N
     if not brief:
         AFTER.choose(result)
     job = _job(wanted, result)
-    polled(lambda: _show(wanted, result, brief), active=bool(job and job.active))
+    polled(lambda: _show(wanted, result, brief), active=bool(job and job.active), every=SELDOM)
 
 
 def _key(result: CaseResult) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 EVERY = 0.4
+SELDOM = 1.2  # of what is filled in below the pictures while somebody looks at these
 
 
 def polled(body: Callable[[], bool], *, active: bool, every: float = EVERY) -> None:

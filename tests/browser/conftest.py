@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ def serving(folders: pytest.TempPathFactory, **environment: str) -> Iterator[Ser
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     own = {"RADAR_MODELS": str(models), "RADAR_DATA": "", "RADAR_STORIES": str(stories)}
-    own |= {f"RADAR_{name.upper()}": str(folders.mktemp(name)) for name in ("readers", "surveys")}
+    places = ("experiments", "readers", "surveys")
+    own |= {f"RADAR_{name.upper()}": str(folders.mktemp(name)) for name in places}
     environment = {**os.environ, **own, **environment}
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -129,6 +131,15 @@ class Visit:
         """Wait until no script runs."""
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
+    def settles(self) -> None:
+        """Wait until no script runs and none is asked for."""
+        while self.sent and time.monotonic() - self.sent[-1] < QUIET:
+            self.page.wait_for_timeout(200)
+        self.rests()
+
+
+QUIET = 1.5  # seconds without a word to the server: nothing is polled any more
+
 
 def canvas(page: Any, tile: str) -> np.ndarray:
     """The pixels of a tile (h, w, 3), read back from the screen's canvas."""
@@ -160,24 +171,43 @@ def violations(page: Any) -> list[str]:
     return found
 
 
+@pytest.fixture(scope="session")
+def profile(browser: Any, server: Server) -> Iterator[Any]:
+    """The profile of one browser: what it has loaded, such as Streamlit's code, stays loaded."""
+    with closing(own_profile(browser, server)) as context:
+        yield context
+
+
+def own_profile(browser: Any, server: Server) -> Any:
+    """A browser that has been nowhere yet."""
+    context = browser.new_context(locale="en-GB", base_url=server.url)
+    context.set_default_timeout(60_000)  # of a loaded machine
+    return context
+
+
 @pytest.fixture
-def visit(browser: Any, server: Server) -> Iterator[Callable[..., Visit]]:
-    """Open a visit; at its end nothing may have left the machine or gone wrong in the page."""
-    contexts, visits = [], []
+def visit(browser: Any, profile: Any, server: Server) -> Iterator[Callable[..., Visit]]:
+    """Open a visit; at its end nothing may have left the machine or gone wrong in the page.
+
+    With `other_browser`, it is made with one that has been nowhere yet.
+    """
+    contexts, visits = [profile], []
 
     def begin(
-        width: int = 1440, height: int = 900, scheme: str = "light", motion: str = "reduce"
+        width: int = 1440,
+        height: int = 900,
+        scheme: str = "light",
+        motion: str = "reduce",
+        *,
+        other_browser: bool = False,
     ) -> Visit:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            reduced_motion=motion,
-            locale="en-GB",
-            base_url=server.url,
-        )
-        context.set_default_timeout(60_000)  # of a loaded machine
-        contexts.append(context)
+        context = profile
+        if other_browser:
+            context = own_profile(browser, server)
+            contexts.append(context)
         opened = Visit(context.new_page())
+        opened.page.set_viewport_size({"width": width, "height": height})
+        opened.page.emulate_media(color_scheme=scheme, reduced_motion=motion)
 
         def hear(frame: bytes | str) -> None:
             if isinstance(frame, bytes):
@@ -199,6 +229,10 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Visit]]:
 
     yield begin
     for context in contexts:
+        for page in context.pages:
+            page.close()
+    profile.set_offline(False)
+    for context in contexts[1:]:
         context.close()
     assert [v.external for v in visits if v.external] == []
     assert [v.errors for v in visits if v.errors] == [], [told(v.heard) for v in visits if v.errors]

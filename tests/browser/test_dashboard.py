@@ -91,16 +91,25 @@ def test_a_pasted_link_shows_the_same_case(visit: Begin) -> None:
         np.testing.assert_array_equal(canvas(page, tile), canvas(other, tile))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-def test_nothing_scrolls_sideways(visit: Begin, width: int, height: int) -> None:
-    one = visit(width, height)
+def test_nothing_scrolls_sideways(visit: Begin) -> None:
+    one = visit()
     page = one.finished(CASE)
-    assert sideways(page) <= 1
+    assert widest(page) <= 1
     for path in ("/", "/library", "/evaluate", "/train", "/checks", "/methods"):
         page.goto(path)
         page.locator("h1").wait_for()
         one.rests()
-        assert sideways(page) <= 1
+        assert widest(page) <= 1, path
+
+
+def widest(page: Any) -> int:
+    """Pixels that the page can be scrolled sideways, on a wide screen or a phone's."""
+    found = []
+    for width, height in ((1440, 900), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)  # what follows the width has followed
+        found.append(sideways(page))
+    return max(found)
 
 
 def test_a_case_fits_on_one_screen(visit: Begin) -> None:

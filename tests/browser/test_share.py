@@ -44,7 +44,7 @@ def test_a_permalink_opened_in_a_second_browser_gives_the_same_numbers(
     page = one.finished(CASE.replace("eps=4", "image=5&seed=2&eps=3"))
     link = shared(page)
     assert urlsplit(link)[:3] == urlsplit(page.url)[:3]
-    other = visit(width, 844)
+    other = visit(width, 844, other_browser=True)
     second = other.finished(link)
     second.get_by_text("The same numbers as when this link was made.").wait_for()
     assert page.locator(".verdict").inner_text() == second.locator(".verdict").inner_text()
