@@ -32,6 +32,7 @@ class Settings:
         surveys: the folder for what surveys of data sets found, so that nothing is computed twice;
             `surveys/` here. It may be deleted.
         readers: the folder for the answers of reader studies; `readers/` here.
+        experiments: the folder for experiments that are started on the page; `experiments/` here.
         models: folders with further models (`NAME.safetensors` and `NAME.json`), likewise.
         upload_mb: the largest image file accepted, in MiB.
         megapixels: the largest image accepted, judged before a pixel is decoded.
@@ -47,6 +48,7 @@ class Settings:
     models: str = ""
     surveys: str = ""
     readers: str = ""
+    experiments: str = ""
     stories: str = ""
     upload_mb: int = 20
     megapixels: int = 24
@@ -85,6 +87,11 @@ class Settings:
     def readers_path(self) -> Path:
         """Where the answers of reader studies lie, a CSV file each."""
         return (_paths(self.readers) or (ROOT / "readers",))[0]
+
+    @property
+    def experiments_path(self) -> Path:
+        """Where experiments lie that are started on the page, a folder each."""
+        return (_paths(self.experiments) or (ROOT / "experiments",))[0]
 
     @property
     def trained_path(self) -> Path:

@@ -17,6 +17,7 @@ os.environ.setdefault("RADAR_DEVICE", "cpu")
 os.environ.setdefault("RADAR_FETCHED", "/nowhere/fetched")
 os.environ.setdefault("RADAR_SURVEYS", "/nowhere/surveys")
 os.environ.setdefault("RADAR_READERS", "/nowhere/readers")
+os.environ.setdefault("RADAR_EXPERIMENTS", "/nowhere/experiments")
 
 from jaxtyping import install_import_hook
 

@@ -18,10 +18,10 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from radar_core.data.fetching.fetched import find_fetched
+from radar_core.detached import complaint, said, spawn
 from radar_core.errors import BadParameter, CannotWrite, RadarError
 from radar_core.models.own import NAME, checked_name
 from radar_core.params import build, controls
-from radar_core.settings import ROOT
 from radar_core.training.plan import LOCK, STATE, Plan
 from radar_core.training.recipe import Recipe
 from radar_core.training.workshop import Course, read_course
@@ -222,23 +222,10 @@ def _refuse_taken(plan: Plan) -> None:
 
 
 def _spawn(plan: Plan, folds: int, *, resume: bool) -> None:
-    # Idle OpenMP threads otherwise spin for a while after each operation and starve the pages.
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     typed = command(plan, folds, resume=resume)
+    called = [*PYTHON, *words(plan, folds, resume=resume)]
     try:
-        plan.out.mkdir(parents=True, exist_ok=True)
-        with (plan.out / LOG).open("ab" if resume else "wb") as log:
-            log.write(f"$ {typed}\n".encode())
-            log.flush()
-            _STARTED[plan.workshop] = subprocess.Popen(
-                [*PYTHON, *words(plan, folds, resume=resume)],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
+        _STARTED[plan.workshop] = spawn(called, typed, plan.out / LOG, anew=not resume)
     except OSError as error:
         raise CannotWrite(
             f"{plan.out} cannot be written to ({error.strerror}); choose a folder for models with "
@@ -264,18 +251,15 @@ def _as_started(training: Training) -> tuple[Plan, int]:
 
 def _last_words(log: Path, course: Course | None) -> str:
     """Why a training came to nothing."""
-    try:
-        said = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        said = []
-    errors = [line.removeprefix("radar: ") for line in said if line.startswith("radar: ")]
-    if errors and errors[-1] != "stopped":
-        return errors[-1]
-    if errors or not said:
+    lines = said(log)
+    error = complaint(lines)
+    if error and error != "stopped":
+        return error
+    if error or not log.is_file():
         return "stopped before the first epoch was judged; no model was stored"
     if course is not None and course.error:
         return course.error
-    last = f" (it says last: {said[-1][:200]})" if len(said) > 1 else ""
+    last = f" (it says last: {lines[-1][:200]})" if lines else ""
     return f"it ended before it stored anything; {log} has all it said{last}"
 
 
