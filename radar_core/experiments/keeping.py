@@ -56,11 +56,14 @@ def kept_features(
 ) -> dict[str, bytes]:
     """The penultimate features (n, f) of a cell's images: `clean`, and at each ε.
 
-    Beside them stand `images`, `model`, `attack`, and `axis`: the names of the arrays before they
-    were made safe (`clean`, `1/255`, …), in their order.
+    Beside them stand `images`, `model`, `attack`, `axis`: the names of the arrays before they were
+    made safe (`clean`, `1/255`, …), in their order, and `parts`: the key of the outcome at each,
+    empty where this cell did not find it.
     """
+    keys = {part.eps: part.key for part in cell.parts if part.outcome}
     arrays: dict[str, Any] = {safe(name): each.numpy() for name, each in values.items()}
     arrays |= {"images": np.array(images), "axis": np.array(list(values))}
+    arrays |= {"parts": np.array([keys.get(name, "") for name in values])}
     arrays |= {"model": np.array(cell.model), "attack": np.array(cell.attack)}
     return {f"features/{cell.name}.npz": _npz(arrays)}
 
