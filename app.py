@@ -113,7 +113,10 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
 
     warm.start(painted=False)
     yield None
-    for store in (jobs.device_jobs, jobs.picture_jobs, jobs.fetch_jobs, jobs.adoption_jobs):
+    for store in (
+        *(jobs.device_jobs, jobs.picture_jobs, jobs.fetch_jobs),
+        *(jobs.adoption_jobs, jobs.summary_jobs),
+    ):
         store.clear()
 
 

@@ -54,7 +54,7 @@ def confusions(found: Evaluation, ground: str, colour: str) -> Figure:
                         y=label,
                         text=f"{count}<br>{share:.0%}",
                         showarrow=False,
-                        font={"size": 12, "color": _ink(ground, colour, share)},
+                        font={"size": 12, "color": ink(ground, colour, share)},
                     )
     figure.update_xaxes(type="category", side="bottom", showgrid=False)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
@@ -154,7 +154,7 @@ def reliability(found: Evaluation, colours: Sequence[str]) -> Figure:
     return figure
 
 
-def _ink(ground: str, colour: str, share: float) -> str:
+def ink(ground: str, colour: str, share: float) -> str:
     """Black or white, whichever can be read better on that share of a colour (WCAG 2.2)."""
     light = 0.0
     for at, weight in ((1, 0.2126), (3, 0.7152), (5, 0.0722)):

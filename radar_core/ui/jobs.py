@@ -303,6 +303,12 @@ def fetch_jobs() -> JobStore:
 
 
 @st.cache_resource(show_spinner=False, on_release=JobStore.close)
+def summary_jobs() -> JobStore:
+    """Estimates of experiments and what their explanations betray; no model of this process."""
+    return JobStore("summaries", keep=32)
+
+
+@st.cache_resource(show_spinner=False, on_release=JobStore.close)
 def adoption_jobs() -> JobStore:
     """Looking into files of models and taking them in; few are kept, for they hold the weights."""
     return JobStore("adoption", keep=2)

@@ -10,7 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from radar_core.ui import warm
-from radar_core.ui.jobs import adoption_jobs, device_jobs, fetch_jobs, picture_jobs
+from radar_core.ui.jobs import (
+    adoption_jobs,
+    device_jobs,
+    fetch_jobs,
+    picture_jobs,
+    summary_jobs,
+)
 from tests.pages.toy import write_toy_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +52,7 @@ def app(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         picture_jobs(),
         fetch_jobs(),
         adoption_jobs(),
+        summary_jobs(),
     ):  # or the next test waits for this one's work
         for owner, slot in list(store._slots):
             store.release(owner, slot)

@@ -1,0 +1,254 @@
+"""Tables of an experiment as Plotly figures: success against ε, AUROCs, medians, confusions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from radar_core.figures import DASHES, MARKS, QUIET, finish
+from radar_core.figures_evaluation import ink
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
+
+TALL = 330
+A_ROW = 54
+MOST_WORDS = 16  # columns: of more, numbers no longer fit into their cells
+AXES = {
+    "linf": "ε, grey levels of 255 (L∞)",
+    "l2": "ε, L2 of the whole change",
+    "normalised": "ε, normalised units",
+}
+
+
+def success(
+    curves: DataFrame, unit: str, colours: Sequence[str], titles: Mapping[str, str]
+) -> Figure:
+    """Share of images turned against ε, an attack a line, with bands of 95 % intervals.
+
+    Args:
+        curves: of one model; columns `attack`, `radius`, `success`, `low`, `high`, `of`.
+        unit: `linf`, `l2` or `normalised`: what `radius` is measured in.
+        titles: attack → what people call it.
+    """
+    from plotly.graph_objects import Figure, Scatter
+
+    figure = Figure()
+    order = {attack: number for number, attack in enumerate(titles)}
+    scale = 255.0 if unit == "linf" else 1.0
+    for attack, group in curves.groupby("attack", sort=False, observed=True):
+        number, title = order[str(attack)], titles[str(attack)]
+        colour = colours[number % len(colours)]
+        at = [scale * radius for radius in group.radius]
+        figure.add_trace(
+            Scatter(
+                x=[*at, *reversed(at)],
+                y=[*group.high, *reversed(list(group.low))],
+                mode="lines",
+                fill="toself",
+                fillcolor=_faint(colour),
+                line={"width": 0},
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=title,
+            )
+        )
+        figure.add_trace(
+            Scatter(
+                x=at,
+                y=list(group.success),
+                name=title,
+                legendgroup=title,
+                customdata=[
+                    [f"{100 * low:.0f} to {100 * high:.0f} %", int(of)]
+                    for low, high, of in zip(group.low, group.high, group.of, strict=True)
+                ],
+                mode="lines+markers" if len(at) <= 24 else "lines",
+                line={"color": colour, "width": 2, "dash": DASHES[number % len(DASHES)]},
+                marker={"size": 7, "symbol": MARKS[number % len(MARKS)]},
+                hovertemplate=f"{title} at %{{x:.3g}}: %{{y:.0%}} (%{{customdata[0]}}) of "
+                "%{customdata[1]} images<extra></extra>",
+            )
+        )
+    finish(figure, AXES[unit], "Share of images turned")
+    figure.update_yaxes(range=(-0.03, 1.05), tickformat=".0%", dtick=0.25)
+    if unit == "normalised":
+        figure.update_xaxes(type="log")
+    figure.update_layout(height=TALL)
+    return figure
+
+
+def aurocs(
+    table: DataFrame, rows: Mapping[str, str], columns: Mapping[tuple[str, str], str], **look: Any
+) -> Figure:
+    """How well each explainer tells each attack from benign noise: a heat map with its numbers.
+
+    Args:
+        table: of one model and metric; columns `explainer`, `attack`, `eps`, `auroc`, `auroc_low`,
+            `auroc_high`, `images`.
+        rows: explainer → its name. columns: (attack, ε) → their name, in order.
+        look: `ground`, the page's colour, of 0.5: no better than chance; `colours`.
+    """
+    from plotly.graph_objects import Figure, Heatmap
+
+    ground, colours = look["ground"], look["colours"]
+    found = {(r.explainer, r.attack, r.eps): r for r in table.itertuples()}
+    values: list[list[float | None]] = []
+    said: list[list[str]] = []
+    for explainer in rows:
+        cells = [found.get((explainer, *column)) for column in columns]
+        there = [cell if cell is not None and math.isfinite(cell.auroc) else None for cell in cells]
+        values.append([None if cell is None else float(cell.auroc) for cell in there])
+        said.append([_auroc_said(cell) for cell in there])
+    figure = Figure(
+        Heatmap(
+            z=values,
+            x=list(columns.values()),
+            y=list(rows.values()),
+            customdata=said,
+            colorscale=[[0, colours[1]], [0.5, ground], [1, colours[0]]],
+            zmin=0,
+            zmax=1,
+            xgap=2,
+            ygap=2,
+            showscale=False,
+            hoverongaps=False,
+            hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>",
+        )
+    )
+    finish(figure, "", "")
+    if len(columns) <= MOST_WORDS:
+        for name, line, words in zip(rows.values(), values, said, strict=True):
+            for at, value, text in zip(columns.values(), line, words, strict=True):
+                colour = colours[0] if (value or 0) >= 0.5 else colours[1]
+                shade = 2 * abs((value or 0.5) - 0.5)
+                ends = text.split(" of ")[0].partition(" (")[2].removesuffix(")")
+                figure.add_annotation(
+                    x=at,
+                    y=name,
+                    text="–" if value is None else f"{value:.2f}<br><sup>{ends}</sup>",
+                    showarrow=False,
+                    font={"size": 12, "color": ink(ground, colour, shade)},
+                )
+    figure.update_xaxes(type="category", side="top", showgrid=False, automargin=True)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False, automargin=True)
+    figure.update_layout(
+        height=110 + A_ROW * len(rows), margin={"l": 8, "r": 8, "t": 8, "b": 8}, plot_bgcolor=ground
+    )
+    return figure
+
+
+def _auroc_said(row: Any) -> str:
+    if row is None:
+        return "not defined"
+    return f"{row.auroc:.2f} ({row.auroc_low:.2f} to {row.auroc_high:.2f}) of {row.images} images"
+
+
+def medians(table: DataFrame, eps: Mapping[str, str], title: str, colours: Sequence[str]) -> Figure:
+    """A metric's median at each ε with its quartiles: attacked images beside benign noise.
+
+    Args:
+        table: of one model, metric, explainer and attack, a row an ε; columns `eps`, `attacked` and
+            `control` with `_low` and `_high` beside, `repeat`.
+        eps: ε → its label, in order. title: of the metric.
+    """
+    from plotly.graph_objects import Figure, Scatter
+
+    figure = Figure()
+    by_eps = {str(row.eps): row for row in table.itertuples()}
+    there = [each for each in eps if each in by_eps]
+    looks = {
+        "attacked": ("Attacked", colours[1], "diamond", 0.0),
+        "control": ("Benign noise of that size", QUIET, "circle", 0.12),
+    }
+    for name, (words, colour, symbol, aside) in looks.items():
+        rows = [(n, by_eps[each]) for n, each in enumerate(there)]
+        middle = [float(getattr(row, name)) for _, row in rows]
+        figure.add_trace(
+            Scatter(
+                x=[number + aside for number, _ in rows],
+                y=middle,
+                name=words,
+                mode="lines+markers",
+                line={"color": colour, "width": 2, "dash": "solid" if not aside else "dot"},
+                marker={"size": 9, "symbol": symbol},
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [getattr(r, f"{name}_high") - getattr(r, name) for _, r in rows],
+                    "arrayminus": [getattr(r, name) - getattr(r, f"{name}_low") for _, r in rows],
+                    "thickness": 1,
+                    "width": 4,
+                },
+                customdata=[eps[each] for each in there],
+                hovertemplate=f"{words}, ε %{{customdata}}: %{{y:.2f}}<extra></extra>",
+            )
+        )
+    again = [float(by_eps[each].repeat) for each in there if math.isfinite(by_eps[each].repeat)]
+    if again:
+        figure.add_hline(
+            y=again[0],
+            line={"width": 1, "dash": "dash", "color": QUIET},
+            annotation={"text": "clean, another seed", "font": {"size": 11}},
+        )
+    finish(figure, "ε", title)
+    figure.update_xaxes(
+        tickvals=list(range(len(there))),
+        ticktext=[eps[each] for each in there],
+        range=(-0.5, max(len(there), 1) - 0.5),
+    )
+    figure.update_layout(height=TALL)
+    return figure
+
+
+def readings(counts: DataFrame, ground: str, colour: str) -> Figure:
+    """Counts of the first reading (rows) against the reading after the attack (columns).
+
+    Args:
+        counts: what `summary.confusion` gives. ground: the page's colour, of a share of nothing.
+            colour: of a whole row.
+    """
+    from plotly.graph_objects import Figure, Heatmap
+
+    labels = [str(name) for name in counts.index]
+    numbers = counts.to_numpy()
+    shares = [[n / row.sum() if row.sum() else 0.0 for n in row] for row in numbers]
+    figure = Figure(
+        Heatmap(
+            z=shares,
+            x=labels,
+            y=labels,
+            customdata=numbers.tolist(),
+            colorscale=[[0, ground], [1, colour]],
+            zmin=0,
+            zmax=1,
+            xgap=1,
+            ygap=1,
+            showscale=False,
+            hovertemplate="%{y}, then %{x}: %{customdata} (%{z:.0%})<extra></extra>",
+        )
+    )
+    finish(figure, "Read after the attack", "Read first")
+    if len(labels) <= MOST_WORDS:
+        for label, line, part in zip(labels, numbers.tolist(), shares, strict=True):
+            for other, count, share in zip(labels, line, part, strict=True):
+                if count:
+                    figure.add_annotation(
+                        x=other,
+                        y=label,
+                        text=f"{count}",
+                        showarrow=False,
+                        font={"size": 12, "color": ink(ground, colour, share)},
+                    )
+    figure.update_xaxes(type="category", side="bottom", showgrid=False)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    figure.update_layout(height=400, margin={"l": 8, "r": 8, "t": 12, "b": 8})
+    return figure
+
+
+def _faint(colour: str) -> str:
+    """A colour of which the ground shines through."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.16)"
