@@ -5,25 +5,6 @@
 const REACH = 9, MOST = 7, FIRST = 140; // pixels a pointer may be off; groups told apart; ms of rest before a thumbnail is asked for
 const WAYS = { kind: "Clean or attacked", label: "True class", reads: "Reading", attack: "Attack", eps: "ε", status: "What the attack did" };
 
-const rgb = (css) => {
-  const context = rgb.context || (rgb.context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true }));
-  context.clearRect(0, 0, 1, 1);
-  context.fillStyle = css;
-  context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data];
-};
-
-// What of a disc, or of a ring, covers each pixel around its middle: 0 to 255.
-function stamp(radius, ring) {
-  const reach = Math.ceil(radius + 1), side = 2 * reach + 1, cover = new Uint8Array(side * side);
-  for (let y = -reach; y <= reach; y++) for (let x = -reach; x <= reach; x++) {
-    const d = Math.hypot(x, y), outer = Math.min(Math.max(radius + 0.5 - d, 0), 1);
-    const inner = ring ? Math.min(Math.max(radius - ring + 0.5 - d, 0), 1) : 0;
-    cover[(y + reach) * side + x + reach] = Math.round(255 * (outer - inner));
-  }
-  return { reach, side, cover };
-}
-
 class Embedding {
   constructor(parent) {
     this.root = el("div", "root");
@@ -100,30 +81,12 @@ class Embedding {
     const lets = (name) => head.names[name].length > 1;
     this.ways = Object.keys(WAYS).filter((w) => w === "kind" || lets(w));
     if (!this.ways.includes(this.by)) this.by = "kind";
-    this.index();
+    this.grid = new Grid(this.xy, this.n);
+    this.box = this.grid.box;
     this.controls();
     this.colour();
     this.view = null;
     this.resize();
-  }
-
-  // Points by the cell of a grid that they lie in, for what is near a pointer.
-  index() {
-    const box = [Infinity, Infinity, -Infinity, -Infinity];
-    for (let i = 0; i < this.n; i++) for (let a = 0; a < 2; a++) {
-      const v = this.xy[2 * i + a];
-      if (v < box[a]) box[a] = v;
-      if (v > box[2 + a]) box[2 + a] = v;
-    }
-    this.box = box;
-    const G = 96, span = Math.max(box[2] - box[0], box[3] - box[1]) || 1;
-    const cell = (i) => Math.min(G - 1, Math.floor((this.xy[2 * i] - box[0]) / span * G)) + G * Math.min(G - 1, Math.floor((this.xy[2 * i + 1] - box[1]) / span * G));
-    const start = new Int32Array(G * G + 1), items = new Int32Array(this.n);
-    for (let i = 0; i < this.n; i++) start[cell(i) + 1]++;
-    for (let c = 0; c < G * G; c++) start[c + 1] += start[c];
-    const next = start.slice();
-    for (let i = 0; i < this.n; i++) items[next[cell(i)]++] = i;
-    this.grid = { G, span, start, items };
   }
 
   controls() {
@@ -136,27 +99,19 @@ class Embedding {
     }
     list.onchange = () => { this.by = list.value; this.off.clear(); this.colour(); this.draw(); };
     choose.append(list);
-    const toggle = (text, title, get, act) => {
-      const b = el("button", "tool", text);
+    const act = (text, title, does, get) => {
+      const b = el("button", "tool", text), mark = () => { if (get) b.setAttribute("aria-pressed", String(get())); };
       b.type = "button";
       b.title = title;
-      const mark = () => b.setAttribute("aria-pressed", String(get()));
-      b.onclick = () => { act(); mark(); };
+      if (!get) b.setAttribute("aria-label", title);
+      b.onclick = () => { does(); mark(); };
       mark();
-      return b;
-    };
-    const act = (text, title, does) => {
-      const b = el("button", "tool", text);
-      b.type = "button";
-      b.title = title;
-      b.setAttribute("aria-label", title);
-      b.onclick = does;
       return b;
     };
     this.bar.replaceChildren(
       choose,
-      toggle("Arrows", "Arrows from clean to attacked", () => this.arrows, () => { this.arrows = !this.arrows; this.draw(); }),
-      toggle("Lasso", "Draw a loop around points to list them", () => this.lasso, () => { this.lasso = !this.lasso; this.base.classList.toggle("lasso", this.lasso); }),
+      act("Arrows", "Arrows from clean to attacked", () => { this.arrows = !this.arrows; this.draw(); }, () => this.arrows),
+      act("Lasso", "Draw a loop around points to list them", () => { this.lasso = !this.lasso; this.base.classList.toggle("lasso", this.lasso); }, () => Boolean(this.lasso)),
       act("+", "Zoom in", () => this.zoom(1.4)), act("−", "Zoom out", () => this.zoom(1 / 1.4)), act("All", "Show all points", () => this.fit()),
     );
     this.base.setAttribute("aria-label", `${this.n.toLocaleString("en")} points in a plane. Arrow keys move, plus and minus zoom, 0 shows all, N and P go from point to point, Enter opens the case.`);
@@ -238,67 +193,8 @@ class Embedding {
   }
 
   render() {
-    const begun = performance.now(), { pixels, xy, clean, group, n, ratio } = this, v = this.view;
-    const W = this.base.width, H = this.base.height, ground = this.ground || (this.ground = rgb(getComputedStyle(this.root).getPropertyValue("--st-background-color") || "#fff"));
-    pixels.fill((255 << 24) | (ground[2] << 16) | (ground[1] << 8) | ground[0]);
-    const k = v.k * ratio, ox = W / 2 - v.x * k, oy = H / 2 + v.y * k, chosen = this.chosen;
-    const hidden = new Uint8Array(this.groups.length);
-    for (const g of this.off) hidden[g] = 1;
-    // Two channels in one product; each as its colour and cover of 256.
-    const pairs = this.paint.map((c) => [(c[2] << 16) | c[0], c[1] << 8]);
-    const blend = (at, rb, g, a) => {
-      const p = pixels[at], q = 256 - a;
-      pixels[at] = -16777216 | (((Math.imul(p & 0xff00ff, q) + Math.imul(rb, a)) >>> 8) & 0xff00ff) | (((Math.imul(p & 0xff00, q) + Math.imul(g, a)) >>> 8) & 0xff00);
-    };
-    const line = (x0, y0, x1, y1, [rb, g], a, skip) => {
-      const dx = x1 - x0, dy = y1 - y0, steps = Math.max(Math.abs(dx), Math.abs(dy)) + 1;
-      let from = 0, to = 1; // of the part that is on the screen
-      for (const [d, s, most] of [[dx, x0, W - 1], [dy, y0, H - 1]]) {
-        if (d === 0) { if (s < 0 || s > most) return; continue; }
-        const a1 = -s / d, b1 = (most - s) / d;
-        from = Math.max(from, Math.min(a1, b1));
-        to = Math.min(to, Math.max(a1, b1));
-      }
-      if (from >= to) return;
-      // In 65536ths of a pixel, in whole numbers.
-      const sx = Math.round(dx / steps * 65536 * skip), sy = Math.round(dy / steps * 65536 * skip);
-      let x = Math.round((x0 + dx * from) * 65536), y = Math.round((y0 + dy * from) * 65536);
-      for (let n = Math.floor(steps * (to - from) / skip); n >= 0; n--, x += sx, y += sy) {
-        const px = x >> 16, py = y >> 16;
-        if (px >= 0 && py >= 0 && px < W && py < H) blend(py * W + px, rb, g, a);
-      }
-    };
-    if (this.arrows) {
-      const strength = n > 5000 ? 60 : n > 1200 ? 70 : 110, head = 6 * ratio;
-      for (let i = 0; i < n; i++) {
-        const j = clean[i];
-        if (j === i || hidden[group[i]] || hidden[group[j]]) continue;
-        const x1 = xy[2 * i] * k + ox, y1 = oy - xy[2 * i + 1] * k, x0 = xy[2 * j] * k + ox, y0 = oy - xy[2 * j + 1] * k;
-        if (Math.max(x0, x1) < 0 || Math.max(y0, y1) < 0 || Math.min(x0, x1) > W || Math.min(y0, y1) > H) continue;
-        const c = pairs[group[i]], a = chosen && !chosen[i] ? (strength / 3) | 0 : strength;
-        line(x0, y0, x1, y1, c, a, n > 5000 ? 3 : 1);
-        const length = Math.hypot(x1 - x0, y1 - y0);
-        if (length < 3 * head || n > 5000) continue;
-        const ux = (x1 - x0) / length, uy = (y1 - y0) / length, tx = x1 - ux * 4 * ratio, ty = y1 - uy * 4 * ratio;
-        for (const s of [0.5, -0.5]) line(tx, ty, tx - head * (ux + s * uy), ty - head * (uy - s * ux), c, Math.min(255, 2 * a), 1);
-      }
-    }
-    // In an order that mixes them, so that no group lies above all others.
-    const stride = n % 7919 ? 7919 % n || 1 : 1;
-    for (let m = 0, i = 0; m < n; m++, i = (i + stride) % n) {
-      if (hidden[group[i]]) continue;
-      const { reach, side, cover } = this.stamps[clean[i] === i ? 0 : 1], c = this.paint[group[i]], [rb, g] = pairs[group[i]];
-      const cx = Math.round(xy[2 * i] * k + ox), cy = Math.round(oy - xy[2 * i + 1] * k);
-      if (cx < -reach || cy < -reach || cx >= W + reach || cy >= H + reach) continue;
-      const full = (255 << 24) | (c[2] << 16) | (c[1] << 8) | c[0], faint = chosen && !chosen[i];
-      const top = Math.max(0, cy - reach), bottom = Math.min(H - 1, cy + reach), left = Math.max(0, cx - reach), right = Math.min(W - 1, cx + reach);
-      for (let y = top; y <= bottom; y++) for (let x = left, at = y * W + left, o = (y - cy + reach) * side + left - cx + reach; x <= right; x++, at++, o++) {
-        const a = cover[o];
-        if (!a) continue;
-        if (a === 255 && !faint) pixels[at] = full;
-        else blend(at, rb, g, faint ? (a / 6) | 0 : a);
-      }
-    }
+    const begun = performance.now();
+    plot(this);
     this.base.getContext("2d", { alpha: false }).putImageData(this.image2, 0, 0);
     this.overlay();
     this.root.dataset.ms = (performance.now() - begun).toFixed(1);
@@ -331,15 +227,8 @@ class Embedding {
   }
 
   near(px, py) {
-    const { G, span, start, items } = this.grid, v = this.view, far = REACH / v.k;
-    const x = (px - this.w / 2) / v.k + v.x, y = (this.h / 2 - py) / v.k + v.y;
-    const cell = (value, low) => Math.min(G - 1, Math.max(0, Math.floor((value - low) / span * G)));
-    let best = -1, least = far * far;
-    for (let b = cell(y - far, this.box[1]); b <= cell(y + far, this.box[1]); b++) for (let a = cell(x - far, this.box[0]); a <= cell(x + far, this.box[0]); a++) for (let s = start[b * G + a]; s < start[b * G + a + 1]; s++) {
-      const i = items[s], d = (this.xy[2 * i] - x) ** 2 + (this.xy[2 * i + 1] - y) ** 2;
-      if (d <= least && this.shown(i)) { least = d; best = i; }
-    }
-    return best;
+    const v = this.view, x = (px - this.w / 2) / v.k + v.x, y = (this.h / 2 - py) / v.k + v.y;
+    return this.grid.near(x, y, REACH / v.k, (i) => this.shown(i));
   }
 
   spot(e) { const box = this.base.getBoundingClientRect(); return [e.clientX - box.left, e.clientY - box.top]; }
@@ -384,12 +273,7 @@ class Embedding {
     for (let i = 0; i < this.n; i++) {
       if (!this.shown(i)) continue;
       const [x, y] = this.screen(i);
-      let inside = false;
-      for (let a = 0, b = loop.length - 1; a < loop.length; b = a++) {
-        const [xa, ya] = loop[a], [xb, yb] = loop[b];
-        if (ya > y !== yb > y && x < (xb - xa) * (y - ya) / (yb - ya) + xa) inside = !inside;
-      }
-      if (inside) { found.push(i); mask[i] = 1; }
+      if (within(loop, x, y)) { found.push(i); mask[i] = 1; }
     }
     this.chosen = found.length ? mask : null;
     this.live.textContent = `${found.length} points selected; they are listed below.`;

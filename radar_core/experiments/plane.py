@@ -28,7 +28,7 @@ from radar_core.runtime import Progress
 from radar_core.settings import ROOT
 
 METHODS: Mapping[str, str] = MappingProxyType({"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"})
-AT_MOST: Mapping[str, int] = MappingProxyType({"pca": 1_000_000, "umap": 8000, "tsne": 4000})
+AT_MOST: Mapping[str, int] = MappingProxyType({"pca": 1_000_000, "umap": 5000, "tsne": 4000})
 FEWEST = 5  # points that t-SNE and UMAP can tell neighbours of
 PERPLEXITY, NEIGHBOURS = 30.0, 15
 REDUCED = 50  # principal components that t-SNE and UMAP are given, as t-SNE's authors do

@@ -36,7 +36,7 @@ HEADS = {
     "reads": "Reading",
     "status": "What the attack did",
 }
-_mount = component("embedding")
+_mount = component("embedding", "plot")
 _hand = component("thumbs")
 
 
@@ -111,6 +111,8 @@ def _jobs(wanted: Source, method: str) -> tuple[Job, Job | None]:
 
 def _status(wanted: Source, method: str) -> bool:
     """How far it is, in one line; says whether more is to come."""
+    if st.session_state.get(STOPPED) == (wanted.key, method):
+        return False
     points, plane = _jobs(wanted, method)
     job = plane or points
     if job.state == "failed":

@@ -41,9 +41,13 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
     stand_in = Shown()
     monkeypatch.setattr(embedding_body, "_mount", stand_in)
     yield stand_in
-    store = embedding_body.layout_jobs()
-    for owner, slot in list(store._slots):
-        store.release(owner, slot)
+    for owner, slot in slots():
+        embedding_body.layout_jobs().release(owner, slot)
+
+
+def slots() -> list[tuple[str, str]]:
+    """Who waits for what."""
+    return list(embedding_body.layout_jobs()._slots)
 
 
 @pytest.fixture
@@ -99,3 +103,17 @@ def test_a_loop_gives_its_table_and_a_click_the_case(app: Open, shown: Shown, ke
     at.run()
     assert at.session_state["image"] == image
     assert (at.session_state["attack"], at.session_state["eps"]) == ("pgd", "4/255")
+
+
+def test_what_is_stopped_stays_so_until_one_goes_on(app: Open, shown: Shown, kept: Path) -> None:
+    at = of_experiment(app, shown)
+    at.selectbox(key="embedding.method").select("tsne").run()
+    at.button(key="embedding.stop").click().run()
+    assert any("Stopped." in m.value for m in at.markdown)
+    assert not any(slot == embedding_body.PLANE_SLOT for _, slot in slots())
+    at.run()
+    assert not any(slot == embedding_body.PLANE_SLOT for _, slot in slots())
+    shown.header = {}
+    at.button(key="embedding.on").click().run()
+    until(at, lambda _: bool(shown.header))
+    assert any("means nothing" in m.value for m in at.markdown)
