@@ -171,7 +171,7 @@ def violations(page: Any) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a module may have a server of its own
 def profile(browser: Any, server: Server) -> Iterator[Any]:
     """The profile of one browser: what it has loaded, such as Streamlit's code, stays loaded."""
     with closing(own_profile(browser, server)) as context:

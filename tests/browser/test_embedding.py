@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browser.conftest import Server, Visit, own_profile, serving, sideways, violations
+from tests.browser.conftest import Server, Visit, serving, sideways, violations
 from tests.experiments.synthetic import write_points
 
 pytestmark = pytest.mark.browser
@@ -42,13 +41,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert write_points(folder / "large", IMAGES) == 20_000
     with serving(tmp_path_factory, RADAR_EXPERIMENTS=str(folder)) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def profile(browser: Any, server: Server) -> Iterator[Any]:
-    """A browser of this dashboard's own."""
-    with closing(own_profile(browser, server)) as context:
-        yield context
 
 
 def on_a_point(page: Any) -> Any:
