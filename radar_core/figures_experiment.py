@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 TALL = 330
-A_ROW = 54
+A_ROW = 38
+MOST_INTERVALS = 4  # columns: of more, the intervals no longer fit into their cells
 MOST_WORDS = 16  # columns: of more, numbers no longer fit into their cells
 AXES = {
     "linf": "ε, grey levels of 255 (L∞)",
@@ -81,33 +82,28 @@ def success(
 
 
 def aurocs(
-    table: DataFrame, rows: Mapping[str, str], columns: Mapping[tuple[str, str], str], **look: Any
+    table: DataFrame, rows: Mapping[tuple[str, str], str], columns: Mapping[str, str], **look: Any
 ) -> Figure:
     """How well each explainer tells each attack from benign noise: a heat map with its numbers.
 
     Args:
         table: of one model and metric; columns `explainer`, `attack`, `eps`, `auroc`, `auroc_low`,
             `auroc_high`, `images`.
-        rows: explainer → its name. columns: (attack, ε) → their name, in order.
+        rows: (attack, ε) → their name, in order. columns: explainer → its name.
         look: `ground`, the page's colour, of 0.5: no better than chance; `colours`.
     """
     from plotly.graph_objects import Figure, Heatmap
 
     ground, colours = look["ground"], look["colours"]
     found = {(r.explainer, r.attack, r.eps): r for r in table.itertuples()}
-    values: list[list[float | None]] = []
-    said: list[list[str]] = []
-    for explainer in rows:
-        cells = [found.get((explainer, *column)) for column in columns]
-        there = [cell if cell is not None and math.isfinite(cell.auroc) else None for cell in cells]
-        values.append([None if cell is None else float(cell.auroc) for cell in there])
-        said.append([_auroc_said(cell) for cell in there])
+    cells = [[_defined(found.get((name, *frame))) for name in columns] for frame in rows]
+    values = [[None if cell is None else float(cell.auroc) for cell in line] for line in cells]
     figure = Figure(
         Heatmap(
             z=values,
             x=list(columns.values()),
             y=list(rows.values()),
-            customdata=said,
+            customdata=[[_auroc_said(cell) for cell in line] for line in cells],
             colorscale=[[0, colours[1]], [0.5, ground], [1, colours[0]]],
             zmin=0,
             zmax=1,
@@ -119,25 +115,28 @@ def aurocs(
         )
     )
     finish(figure, "", "")
-    if len(columns) <= MOST_WORDS:
-        for name, line, words in zip(rows.values(), values, said, strict=True):
-            for at, value, text in zip(columns.values(), line, words, strict=True):
-                colour = colours[0] if (value or 0) >= 0.5 else colours[1]
-                shade = 2 * abs((value or 0.5) - 0.5)
-                ends = text.split(" of ")[0].partition(" (")[2].removesuffix(")")
-                figure.add_annotation(
-                    x=at,
-                    y=name,
-                    text="–" if value is None else f"{value:.2f}<br><sup>{ends}</sup>",
-                    showarrow=False,
-                    font={"size": 12, "color": ink(ground, colour, shade)},
-                )
+    for at, line in zip(rows.values(), cells, strict=True):
+        for name, cell in zip(columns.values(), line, strict=True):
+            value = 0.5 if cell is None else float(cell.auroc)
+            text = "–"
+            if cell is not None:
+                text = f"{value:.2f}"
+                if len(columns) <= MOST_INTERVALS:
+                    text += f" <sup>{cell.auroc_low:.2f} to {cell.auroc_high:.2f}</sup>"
+            colour = ink(ground, colours[0] if value >= 0.5 else colours[1], 2 * abs(value - 0.5))
+            look_of_text = {"size": 12, "color": colour}
+            figure.add_annotation(x=name, y=at, text=text, showarrow=False, font=look_of_text)
     figure.update_xaxes(type="category", side="top", showgrid=False, automargin=True)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, automargin=True)
     figure.update_layout(
-        height=110 + A_ROW * len(rows), margin={"l": 8, "r": 8, "t": 8, "b": 8}, plot_bgcolor=ground
+        height=60 + A_ROW * len(rows), margin={"l": 8, "r": 8, "t": 8, "b": 8}, plot_bgcolor=ground
     )
     return figure
+
+
+def _defined(row: Any) -> Any:
+    """A row whose AUROC is a number, else None."""
+    return row if row is not None and math.isfinite(row.auroc) else None
 
 
 def _auroc_said(row: Any) -> str:

@@ -64,12 +64,13 @@ class Tables:
 
         return self.in_order(robustness(self.rows))
 
-    @cached_property
-    def by_class(self) -> DataFrame:
-        """The same by the label."""
+    def by_class(self, model: str, attack: str, eps: str) -> DataFrame:
+        """The same of one frame by the label; empty where none has one."""
         from radar_core.experiments.summary import robustness
 
-        return self.in_order(robustness(self.rows[self.rows.label != ""], by=["label"]))
+        rows = self.rows
+        here = (rows.model == model) & (rows.attack == attack) & (rows.eps == eps)
+        return robustness(rows[here & (rows.label != "")], by=["label"])
 
     def in_order(self, table: DataFrame) -> DataFrame:
         """The rows as the experiment names models, attacks and ε; cells come as they are done."""

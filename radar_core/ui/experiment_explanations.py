@@ -33,8 +33,9 @@ def explanations(one: Experiment, found: Tables) -> None:
         metric = metrics[choice("Metric", list(metrics), "explanations.metric")]
     written = consistency(one.folder)
     if written is not None:
-        here = written[(written.model == model) & (written.metric == metric)]
-        _show(found, here, metric)
+        if len(written):  # of nothing turned it has no columns either
+            written = written[(written.model == model) & (written.metric == metric)]
+        _show(found, written, metric)
         return
     key = f"consistency/{one.folder}/{found.state}/{model}/{metric}"
     job = summary_jobs().submit(
@@ -80,21 +81,25 @@ def _show(found: Tables, table: DataFrame, metric: str) -> None:
     explainers = {e: title for e, title in explainers.items() if e in set(table.explainer)}
     there = set(zip(table.attack, table.eps, strict=True))
     frames = [(a, e) for a in spec.attacks for e in spec.frames(a) if (a, e) in there]
-    columns = {(a, e): f"{words.attack_title(a)}<br>{words.eps_title(e)}" for a, e in frames}
+    columns = {(a, e): words.frame_title(a, e).replace("at ε ", "") for a, e in frames}
     title = words.metric_title(metric)
     st.subheader("Does the map tell the attack from benign noise?", anchor=False)
-    chart(
-        figures.aurocs(table, explainers, columns, ground=ground(), colours=palette()),
-        f"AUROC of {title} for each explainer (rows), attack and ε (columns); the table below has "
-        "the numbers.",
-        "auroc",
-    )
-    quiet(
-        "AUROC: the chance that the map of an attacked image departs more from the clean one than "
-        "that of an image with harmless noise of the same size. 0.5 is chance, 1 tells all apart; "
-        "95 % intervals by resampling whole images. Only images that the attack turned count. The "
-        "clean image has to be at hand: this is no detector of images that come alone."
-    )
+    heat, said = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with heat:
+        chart(
+            figures.aurocs(table, columns, explainers, ground=ground(), colours=palette()),
+            f"AUROC of {title} for each attack and ε (rows) and explainer (columns); the table "
+            "below has the numbers.",
+            "auroc",
+        )
+    with said:
+        quiet(
+            "AUROC: the chance that the map of an attacked image departs more from the clean one "
+            "than that of an image with harmless noise of the same size. 0.5 is chance, 1 tells "
+            "all apart; 95 % intervals by resampling whole images. Only images that the attack "
+            "turned count. The clean image has to be at hand: this is no detector of images that "
+            "come alone."
+        )
     attack = _attack([a for a in spec.attacks if a in set(table.attack)])
     st.subheader(
         f"{title}: attacked beside benign noise, {words.attack_title(attack)}", anchor=False

@@ -20,7 +20,7 @@ from radar_core.ui.text import plain, quiet
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SHOWN, SIDE = 6, 160
+SHOWN, SIDE = 6, 122
 
 
 def images(one: Experiment, found: Tables) -> None:

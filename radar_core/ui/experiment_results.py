@@ -155,9 +155,8 @@ def _readings(one: Experiment, found: Tables) -> None:
         )
     with right:
         st.subheader("By true class", anchor=False)
-        each = found.by_class
-        if len(each):
-            here = each[(each.model == model) & (each.attack == attack) & (each.eps == eps)]
+        here = found.by_class(model, attack, eps)
+        if len(here):
             rows = words.robustness_rows(here, models=False, label=True)
             for row in rows:
                 del row["Attack"], row["ε"]

@@ -95,7 +95,7 @@ def test_nothing_scrolls_sideways(visit: Begin) -> None:
     one = visit()
     page = one.finished(CASE)
     assert widest(page) <= 1
-    for path in ("/", "/library", "/evaluate", "/train", "/checks", "/methods"):
+    for path in ("/", "/library", "/evaluate", "/experiments", "/train", "/checks", "/methods"):
         page.goto(path)
         page.locator("h1").wait_for()
         one.rests()
@@ -234,7 +234,7 @@ def test_an_upload_is_shown_and_a_bad_one_is_a_sentence(visit: Begin, tmp_path: 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "path", ["/", CASE, "/library", "/evaluate", "/train", "/checks", "/methods"]
+    "path", ["/", CASE, "/library", "/evaluate", "/experiments", "/train", "/checks", "/methods"]
 )
 def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
     one = visit(scheme=scheme)
@@ -245,7 +245,7 @@ def test_axe_finds_nothing(visit: Begin, path: str, scheme: str) -> None:
         page.goto(path)
         last = {"/": "Research software", "/checks": "FGSM, PGD and", "/methods": "classes akiec"}
         last |= {"/evaluate": "A thousand images take", "/train": "The command that does the same"}
-        last |= {"/library": "Or fetch a public one"}
+        last |= {"/library": "Or fetch a public one", "/experiments": "The command that does"}
         page.get_by_text(re.compile(last[path])).last.wait_for()
         one.rests()
     assert violations(page) == []

@@ -149,6 +149,20 @@ def test_each_view_shows_what_was_found(app: Open, done: Path, view: str) -> Non
     assert [m.label for m in at.metric][:2] == ["Images", "Accuracy"]
 
 
+def test_explanations_of_nothing_turned_say_so(app: Open, done: Path) -> None:
+    """The command writes a table without columns where no attack turned a reading."""
+    import pandas as pd
+
+    (done / "results").mkdir()
+    pd.DataFrame().to_parquet(done / "results" / "consistency.parquet")
+    at = app("experiments")
+    at.button(key="experiments.open.done").click().run()
+    at.session_state["experiments.view"] = "explanations"
+    at.run()
+    assert not at.exception
+    assert "nothing to tell apart" in words(at)
+
+
 def test_no_such_experiment_is_said(app: Open) -> None:
     at = app("experiments", run="gone")
     assert not at.exception

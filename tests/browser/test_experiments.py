@@ -1,0 +1,79 @@
+"""The page Experiments in a real browser: a small run from start to its results and a case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Visit, sideways, violations
+
+pytestmark = pytest.mark.browser
+Begin = Callable[..., Visit]
+VIEWS = ("Robustness", "Explanations", "Readings", "Images", "Cost", "As in the paper")
+
+
+def opened(one: Visit, address: str = "/experiments") -> Any:
+    page = one.page
+    page.goto(address)
+    page.get_by_text("not a medical device").last.wait_for()
+    one.rests()
+    return page
+
+
+def set_model(page: Any, name: str) -> None:
+    box = page.locator(".st-key-experiments-models")
+    box.get_by_role("combobox").press("Backspace")
+    box.get_by_role("combobox").fill(name)
+    page.get_by_role("option", name=name, exact=True).click()
+    page.keyboard.press("Escape")
+
+
+def test_an_epsilon_that_cannot_be_is_one_sentence(visit: Begin) -> None:
+    one = visit()
+    page = opened(one)
+    box = page.locator(".st-key-experiments-eps").get_by_role("combobox")
+    box.fill("much")
+    box.press("Enter")
+    page.get_by_text(re.compile("^ε is a number, not 'much'")).wait_for()
+    assert page.get_by_role("button", name="Start").count() == 0
+
+
+def test_a_run_from_its_start_to_a_case(visit: Begin) -> None:
+    one = visit()
+    page = opened(one)
+    set_model(page, "Toy")
+    images = page.locator(".st-key-experiments-images input")
+    images.fill("6")
+    images.press("Enter")
+    page.locator("code").get_by_text("--models=toy").wait_for()
+    page.locator("code").get_by_text("--images=6").wait_for()
+    name = page.locator(".st-key-experiments-name input")
+    name.fill("browser")
+    name.press("Enter")
+    page.locator("code").get_by_text("/browser").wait_for()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/experiments?run=browser")
+    page.get_by_text("As in the paper").wait_for(timeout=120_000)
+    page.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=120_000)
+    other = visit(390, 844, "dark")
+    there = opened(other, "/experiments?run=browser")
+    for view in VIEWS:
+        there.get_by_role("radio", name=view, exact=True).click()
+        other.rests()
+        there.wait_for_timeout(500)
+        assert sideways(there) <= 1, view
+    large = visit(scheme="dark")
+    there = opened(large, "/experiments?run=browser")
+    for view in VIEWS:
+        there.get_by_role("radio", name=view, exact=True).click()
+        large.rests()
+        there.mouse.move(0, 0)  # a button under the mouse has other colours
+        there.wait_for_timeout(500)
+        assert violations(there) == [], view
+    page.get_by_role("radio", name="Images", exact=True).click()
+    page.get_by_role("button", name=re.compile("phantom-test-")).first.click()
+    page.wait_for_url("**/case?**image=phantom-test-*")
+    assert "model=toy" in page.url and "attack=" in page.url
