@@ -18,6 +18,8 @@ def test_ours_in_their_order():
         "Library",
         "Train",
         "Evaluate",
+        "Experiments",
+        "Embedding",
         "Reader study",
         "Checks",
         "Methods",
