@@ -76,14 +76,14 @@ def _strip(one: Experiment, found: Tables) -> None:
             low, high = words.interval(clean.accuracy_low, clean.accuracy_high).split(" to ")
             name = f" · {clean.model}" if table.model.nunique() > 1 else ""
             _metric(f"Accuracy{name}", f"{100 * clean.accuracy:.0f} %", f"{low} to {high}")
-            worst = table.loc[table.robust_accuracy.idxmin()]
+            worst = words.least(table, table.robust_accuracy)
             _metric(
                 "Least robust accuracy",
                 f"{100 * worst.robust_accuracy:.0f} %",
                 words.frame_title(str(worst.attack), str(worst.eps)),
             )
         if len(known):
-            worst = known.loc[known.success.idxmax()]
+            worst = words.least(known, -known.success)
             _metric(
                 "Most turned",
                 f"{100 * worst.success:.0f} %",

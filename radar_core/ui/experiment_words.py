@@ -13,7 +13,7 @@ from radar_core.view.metric_words import short
 from radar_core.wording import duration
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
     from radar_core.experiments.spec import ExperimentSpec
 
@@ -111,9 +111,7 @@ def finding(table: DataFrame, *, whole: bool) -> str:
     known = table[table.success_of > 0] if len(table) else table
     if not len(known):
         return "No image has been attacked yet that was read right before."
-    # Of those that turn as many, the one with the smallest ε says most.
-    most = known[known.success == known.success.max()]
-    worst = min(most.itertuples(), key=lambda row: radius(str(row.eps), str(row.norm)))
+    worst = least(known, -known.success)
     basis = "that it had read right" if worst.images else "(none is labelled)"
     so_far = "" if whole else "So far, "
     subject = frame_title(str(worst.attack), str(worst.eps))
@@ -129,6 +127,12 @@ def finding(table: DataFrame, *, whole: bool) -> str:
         )
     more = " No attack of this grid turned more." if len(known) > 1 and whole else ""
     return f"{said}.{more}"
+
+
+def least(table: DataFrame, by: Series) -> Any:
+    """The row with the least value; of those with as little, the one with the smallest ε."""
+    alike = table[by == by.min()]
+    return min(alike.itertuples(), key=lambda row: radius(str(row.eps), str(row.norm)))
 
 
 def betrayal(table: DataFrame) -> str:
