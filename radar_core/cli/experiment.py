@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from radar_core.cli.common import pairs
 from radar_core.experiments.engines import NAMES
-from radar_core.experiments.spec import ExperimentSpec, Kept
+from radar_core.experiments.spec import FLAGS, LISTS, SINGLE, ExperimentSpec, Kept
 
 if TYPE_CHECKING:
     from radar_core.experiments.course import Course
-
-LISTS = ("models", "attacks", "eps", "explainers")
 
 
 def add(commands: Any) -> None:
@@ -95,9 +93,7 @@ def _asked(arguments: argparse.Namespace, spec: ExperimentSpec) -> ExperimentSpe
         spec = paper_grid(spec)
         if arguments.models is None:
             spec = replace(spec, models=paper_models())
-    single = ("data", "split", "images", "chunk", "controls", "seed", "keep")
-    flags = ("features", "transfer")
-    changed: dict[str, Any] = {n: given[n] for n in (*single, *flags) if given[n] is not None}
+    changed: dict[str, Any] = {n: given[n] for n in (*SINGLE, *FLAGS) if given[n] is not None}
     for name in LISTS:
         if given[name] is not None:
             changed[name] = _listed(given[name])

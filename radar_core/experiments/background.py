@@ -14,16 +14,14 @@ from typing import Literal
 from radar_core.detached import complaint, said, spawn
 from radar_core.errors import BadParameter, CannotWrite
 from radar_core.experiments.course import Course, read_course
-from radar_core.experiments.spec import ExperimentSpec
+from radar_core.experiments.spec import FLAGS, LISTS, SINGLE, ExperimentSpec
 from radar_core.experiments.store import ExperimentStore
-from radar_core.models.own import NAME
+from radar_core.models.own import NAME, checked_name
 
 LOG = "run.log"
+WHAT = "an experiment"
 PATIENCE = 10.0  # seconds that a run has to write its report before the next one begins
 PYTHON = (sys.executable, "-m", "radar_core")
-LISTS = ("models", "attacks", "eps", "explainers")
-SINGLE = ("data", "split", "images", "chunk", "controls", "seed", "keep")
-FLAGS = ("features", "transfer")
 _STARTED: dict[Path, subprocess.Popen[bytes]] = {}  # by folder; kept, or they become zombies
 _ONE_AT_A_TIME = threading.Lock()
 Condition = Literal["running", "paused", "stopped", "failed", "done"]
@@ -85,20 +83,6 @@ class Experiment:
         return ExperimentStore(self.folder)
 
 
-def checked_name(name: str) -> str:
-    """A name for an experiment.
-
-    Raises:
-        BadParameter: anything but letters, digits, `-` and `_`, at most 40 of them.
-    """
-    if not NAME.fullmatch(name):
-        raise BadParameter(
-            f"an experiment's name has 1 to 40 letters, digits, - or _, and {name[:60]!r} is none; "
-            "choose another, such as my-experiment"
-        )
-    return name
-
-
 def words(spec: ExperimentSpec, folder: Path, place: Place = HERE) -> list[str]:
     """The arguments of the command that computes an experiment; what is as usual is left out."""
     found, usual = ["experiment"], ExperimentSpec()
@@ -131,7 +115,7 @@ def start(spec: ExperimentSpec, folder: Path, name: str, place: Place = HERE) ->
         BadParameter: no name for an experiment, or one that is taken.
         CannotWrite: another one runs, or the folder cannot be written to.
     """
-    out = folder.resolve() / checked_name(name)
+    out = folder.resolve() / checked_name(name, WHAT)
     with _ONE_AT_A_TIME:
         _refuse_second(folder)
         old = find(folder, name)

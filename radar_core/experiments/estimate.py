@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +213,7 @@ def pilot(
             lines = complaints.read().splitlines()
             why = complaint(lines) or f"nothing was measured; it says last: {lines[-1:]}"
             raise RadarError(why)
-    yield replace(estimate(spec, rates, engine.workers))
+    yield estimate(spec, rates, engine.workers)
 
 
 def about_bytes(size: float) -> str:

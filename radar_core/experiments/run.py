@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ class _Run:
     def go(self) -> Iterator[Course]:
         self.done = self._before = self.cells - len(self.queue)
         yield self.course("running")
-        with closing(self._events()) as events:
+        with closing(self.engine.run(self._next)) as events:
             while self.queue or self.under_way:
                 event = next(events)
                 if event is not None:
@@ -164,9 +164,6 @@ class _Run:
                     yield self.course("paused" if idle else "running")
         self.store.compact(all_of_them=True)
         yield self.end("done", "")
-
-    def _events(self) -> Generator[Event | None, None, None]:
-        yield from self.engine.run(self._next)
 
     def _next(self) -> Cell | None:
         if self.paused or not self.queue:
@@ -212,4 +209,4 @@ class _Run:
     def end(self, state: State, error: str) -> Course:
         """Say that it has ended, and how."""
         self.under_way.clear()
-        return replace(self.course(state, error))
+        return self.course(state, error)

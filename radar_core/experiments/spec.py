@@ -11,6 +11,10 @@ from typing import Any, Literal, get_args
 from radar_core.errors import BadParameter
 
 Kept = Literal["none", "png", "npz"]
+# The attributes by how a command line gives them; beside them stand the methods' parameters.
+SINGLE = ("data", "split", "images", "chunk", "controls", "seed", "keep")
+LISTS = ("models", "attacks", "eps", "explainers")
+FLAGS = ("features", "transfer")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from radar_core.errors import BadParameter, CannotWrite
+from radar_core.errors import BadParameter, CannotWrite, RadarError
 from radar_core.experiments.spec import ExperimentSpec, read_spec
 from radar_core.writing import write_all, write_whole
 
@@ -63,7 +63,7 @@ class ExperimentStore:
                 "another folder"
             ) from None
         except OSError as error:
-            if isinstance(error, CannotWrite):
+            if isinstance(error, RadarError):
                 raise
             raise CannotWrite(
                 f"{self.folder} cannot be written to ({error.strerror or error}); what is done is "
@@ -136,6 +136,15 @@ class ExperimentStore:
         for where, content in files.items():
             write_whole(self.folder / where, content)
         write_whole(self.cells / f"{name}-{_hash(parquet)}.parquet", parquet)
+
+    def state(self, files: str = "cells/*.parquet") -> str:
+        """What tells whether the results, or other files, are still the same: their names do."""
+        names = sorted(path.name for path in self.folder.glob(files))
+        try:
+            asked = (self.folder / PARTS).stat().st_mtime_ns
+        except OSError:
+            asked = 0
+        return _hash(f"{self.folder} {asked} {names}".encode())
 
     def known(self, *, whole: bool = False) -> set[str]:
         """The keys of all results there are.

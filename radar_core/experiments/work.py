@@ -114,6 +114,8 @@ class _Work:
             self._cost(part, passes, seconds, len(own))
         self._transferred(clean, frames)
         self._explained(clean, frames)
+        if self.cell.spec.keep != "none":
+            self._keep(clean, frames)
         if self.cell.spec.features and own:
             self._features(clean, frames)
 
@@ -200,7 +202,6 @@ class _Work:
 
     def _explained(self, clean: Tensor, frames: Mapping[str, AttackResult]) -> None:
         """The scores of each explainer: attacked against clean, benign noise against clean."""
-        spec = self.cell.spec
         for explainer in dict.fromkeys(p.explainer for p in self.cell.parts if p.explainer):
             parts = [part for part in self.cell.parts if part.explainer == explainer]
             started = time.perf_counter()
@@ -214,8 +215,6 @@ class _Work:
                 continue
             for part in parts:
                 self._cost(part, passes, time.perf_counter() - started, len(parts))
-        if spec.keep != "none":
-            self._keep(clean, frames)
 
     def _one(
         self,

@@ -13,16 +13,16 @@ from radar_core.settings import settings
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
-def checked_name(name: str) -> str:
-    """A name for a model.
+def checked_name(name: str, of: str = "a model") -> str:
+    """A name for a model, or for something else that gets a folder of that name.
 
     Raises:
         BadParameter: anything but letters, digits, `-` and `_`, at most 40 of them.
     """
     if not NAME.fullmatch(name):
         raise BadParameter(
-            f"a model's name has 1 to 40 letters, digits, - or _, and {name[:60]!r} is none; "
-            "choose another, such as my-model"
+            f"{of}'s name has 1 to 40 letters, digits, - or _, and {name[:60]!r} is none; "
+            f"choose another, such as my-{of.rsplit(maxsplit=1)[-1]}"
         )
     return name
 

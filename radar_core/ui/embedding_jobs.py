@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from radar_core.errors import RadarError
 from radar_core.experiments.embedding import Points, features_of, load
 from radar_core.experiments.plane import AT_MOST, METHODS, embed
 from radar_core.experiments.spec import ExperimentSpec
-from radar_core.experiments.store import PARTS, ExperimentStore
+from radar_core.experiments.store import ExperimentStore
 from radar_core.runtime import Progress
 from radar_core.ui.compute import open_offered
 from radar_core.view.blob import pack
@@ -61,22 +60,12 @@ def with_features(where: Path) -> dict[str, ExperimentSpec]:
     return found
 
 
-def state(folder: Path) -> str:
-    """What tells whether the features in a folder are still the same."""
-    names = sorted(path.name for path in (folder / "features").glob("*.npz"))
-    try:
-        asked = (folder / PARTS).stat().st_mtime_ns
-    except OSError:
-        asked = 0
-    return hashlib.sha256(f"{folder} {asked} {names}".encode()).hexdigest()[:20]
-
-
-def kept_steps(folder: Path, model: str) -> Steps:
+def kept_steps(store: ExperimentStore, model: str) -> Steps:
     """The points of an experiment."""
 
     def steps(progress: Progress) -> Iterator[Points]:
         progress.step(0, "reading the features")
-        yield load(ExperimentStore(folder), model)
+        yield load(store, model)
 
     return steps
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from radar_core.experiments.store import ExperimentStore
 from radar_core.settings import settings
 from radar_core.ui.compute import data_names
-from radar_core.ui.embedding_jobs import kept_steps, made_steps, state, with_features
+from radar_core.ui.embedding_jobs import kept_steps, made_steps, with_features
 from radar_core.ui.text import data_title
 
 if TYPE_CHECKING:
@@ -62,15 +63,15 @@ def source() -> Source | None:
     model = st.selectbox(
         "Model", spec.models, key=f"embedding.model.{name}", persist_state="session", width=210
     )
-    folder = where / name
+    store = ExperimentStore(where / name)
     seed = {"seed": str(spec.seed)} if spec.seed else {}
     given = {
         attack: {f"{attack}.{k}": str(v) for k, v in spec.parameters_of(attack).items()} | seed
         for attack in spec.attacks
     }
     return Source(
-        f"features/{state(folder)}/{model}",
-        kept_steps(folder, model),
+        f"features/{store.state('features/*.npz')}/{model}",
+        kept_steps(store, model),
         spec.data,
         model,
         asked=False,

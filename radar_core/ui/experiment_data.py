@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -28,17 +27,6 @@ OUTCOMES = (
     *("tried_on", "explainer", "error", "linf", "l2", "distance", "seconds", "forward", "backward"),
 )
 SCORES = (*("kind", "model", "image", "attack", "eps", "status", "explainer", "metric", "value"),)
-
-
-def state(folder: Path) -> str:
-    """What tells whether the results in a folder are still the same; their files' names do."""
-    store = ExperimentStore(folder)
-    names = sorted(path.name for path in store.cells.glob("*.parquet"))
-    try:
-        asked = (folder / PARTS).stat().st_mtime_ns
-    except OSError:
-        asked = 0
-    return hashlib.sha256(f"{asked} {names}".encode()).hexdigest()[:24]
 
 
 @dataclass(eq=False)
@@ -168,10 +156,10 @@ def tables(folder: Path, *, active: bool = False) -> Tables:
         recent = old is not None and time.monotonic() - old.read < PATIENCE * old.seconds
         if old is not None and active and recent:
             return old
-        now = state(folder)
+        store = ExperimentStore(folder)
+        now = store.state()
         if old is None or old.state != now:
             began = time.monotonic()
-            store = ExperimentStore(folder)
             rows = _rows(store, OUTCOMES, ("outcome", "cost", "failed", "transfer"))
             seconds = time.monotonic() - began
             old = _READ[folder] = Tables(folder, now, store.spec(), rows, seconds)

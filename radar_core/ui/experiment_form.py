@@ -11,10 +11,11 @@ import streamlit as st
 
 from radar_core.epsilon import GRIDS
 from radar_core.errors import RadarError
-from radar_core.experiments.background import Place, checked_name, command, start
+from radar_core.experiments.background import WHAT, Place, command, start
 from radar_core.experiments.engines import NAMES
 from radar_core.experiments.estimate import Estimate, pilot
 from radar_core.experiments.spec import ExperimentSpec, check
+from radar_core.models.own import checked_name
 from radar_core.settings import settings
 from radar_core.ui.compute import data_names, split_names
 from radar_core.ui.experiment_words import attack_title, explainer_title
@@ -53,7 +54,7 @@ def form() -> None:
     ).strip()
     try:
         check(spec)
-        checked_name(called)
+        checked_name(called, WHAT)
     except RadarError as error:
         _say(error)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -50,7 +50,7 @@ class Engine(Protocol):
         """See above."""
         ...
 
-    def run(self, take: Callable[[], Cell | None]) -> Iterator[Event | None]:
+    def run(self, take: Callable[[], Cell | None]) -> Generator[Event | None]:
         """Compute what is taken, until the caller closes this iterator; then end all workers.
 
         Args:

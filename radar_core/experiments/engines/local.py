@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ class LocalEngine:
             f"thread{'s' if self.threads > 1 else ''} on {where}"
         )
 
-    def run(self, take: Callable[[], Cell | None]) -> Iterator[Event | None]:
+    def run(self, take: Callable[[], Cell | None]) -> Generator[Event | None]:
         """See `Engine.run`."""
         places: list[_Worker | None] = [None] * self.workers
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +76,10 @@ class RayEngine:
         where = f"the Ray cluster at {self._address}" if self._address else "a Ray started here"
         return f"{self.workers} workers of {self.threads} thread(s) on {where}"
 
-    def run(self, take: Callable[[], Cell | None]) -> Iterator[Event | None]:
+    def run(self, take: Callable[[], Cell | None]) -> Generator[Event | None]:
         """See `Engine.run`."""
-        ray, places = self._ray, [None] * self.workers
-        actors: list[Any] = list(places)
+        ray = self._ray
+        actors: list[Any] = [None] * self.workers
         under_way: dict[Any, tuple[int, Cell]] = {}
         try:
             while True:
@@ -91,8 +92,6 @@ class RayEngine:
                         actors[number] = self._actor()
                     under_way[actors[number].compute.remote(cell)] = (number, cell)
                 if not under_way:
-                    import time
-
                     time.sleep(HEARTBEAT / 5)
                     yield None
                     continue
