@@ -23,42 +23,67 @@ def confusions(found: Evaluation, ground: str, colour: str) -> Figure:
         ground: the page's colour, of a share of nothing.
         colour: of a whole row.
     """
+    figure = counts(
+        list(found.per_class),
+        found.confusion.tolist(),
+        ("True class", "Class read", "%{y} read as %{x}"),
+        (ground, colour),
+        shares=True,
+    )
+    figure.update_layout(height=TALL)
+    return figure
+
+
+def counts(
+    labels: Sequence[str],
+    numbers: Sequence[Sequence[int]],
+    words: tuple[str, str, str],
+    colours: tuple[str, str],
+    *,
+    shares: bool = False,
+) -> Figure:
+    """A square of counts, each shaded by its share of the row, with its number where there is room.
+
+    Args:
+        labels: of rows and columns alike. words: what rows are, what columns are, and what a cell
+            says of `%{y}`, its row, and `%{x}`.
+        colours: of a share of nothing, and of a whole row.
+        shares: whether the share stands below the number.
+    """
     from plotly.graph_objects import Figure, Heatmap
 
-    labels = list(found.per_class)
-    shares = [
-        [count / sum(row) if sum(row) else 0.0 for count in row] for row in found.confusion.tolist()
-    ]
+    down, across, said = words
+    parts = [[n / sum(row) if sum(row) else 0.0 for n in row] for row in numbers]
     figure = Figure(
         Heatmap(
-            z=shares,
-            x=labels,
-            y=labels,
-            customdata=found.confusion.tolist(),
-            colorscale=[[0, ground], [1, colour]],
+            z=parts,
+            x=list(labels),
+            y=list(labels),
+            customdata=numbers,
+            colorscale=[[0, colours[0]], [1, colours[1]]],
             zmin=0,
             zmax=1,
             xgap=1,
             ygap=1,
             showscale=False,
-            hovertemplate="%{y} read as %{x}: %{customdata} (%{z:.0%})<extra></extra>",
+            hovertemplate=f"{said}: %{{customdata}} (%{{z:.0%}})<extra></extra>",
         )
     )
-    finish(figure, "Class read", "True class")
+    finish(figure, across, down)
     if len(labels) <= MOST_WORDS:
-        for label, row, part in zip(labels, found.confusion.tolist(), shares, strict=True):
+        for label, row, part in zip(labels, numbers, parts, strict=True):
             for other, count, share in zip(labels, row, part, strict=True):
                 if count:
                     figure.add_annotation(
                         x=other,
                         y=label,
-                        text=f"{count}<br>{share:.0%}",
+                        text=f"{count}<br>{share:.0%}" if shares else f"{count}",
                         showarrow=False,
-                        font={"size": 12, "color": ink(ground, colour, share)},
+                        font={"size": 12, "color": ink(*colours, share)},
                     )
     figure.update_xaxes(type="category", side="bottom", showgrid=False)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_layout(height=TALL, margin={"l": 8, "r": 8, "t": 12, "b": 8})
+    figure.update_layout(margin={"l": 8, "r": 8, "t": 12, "b": 8})
     return figure
 
 

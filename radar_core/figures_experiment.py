@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from radar_core.figures import DASHES, MARKS, QUIET, finish
-from radar_core.figures_evaluation import ink
+from radar_core.figures_evaluation import counts, ink
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 TALL = 330
 A_ROW = 38
 MOST_INTERVALS = 4  # columns: of more, the intervals no longer fit into their cells
-MOST_WORDS = 16  # columns: of more, numbers no longer fit into their cells
 AXES = {
     "linf": "ε, grey levels of 255 (L∞)",
     "l2": "ε, L2 of the whole change",
@@ -202,48 +201,20 @@ def medians(table: DataFrame, eps: Mapping[str, str], title: str, colours: Seque
     return figure
 
 
-def readings(counts: DataFrame, ground: str, colour: str) -> Figure:
+def readings(found: DataFrame, ground: str, colour: str) -> Figure:
     """Counts of the first reading (rows) against the reading after the attack (columns).
 
     Args:
-        counts: what `summary.confusion` gives. ground: the page's colour, of a share of nothing.
+        found: what `summary.confusion` gives. ground: the page's colour, of a share of nothing.
             colour: of a whole row.
     """
-    from plotly.graph_objects import Figure, Heatmap
-
-    labels = [str(name) for name in counts.index]
-    numbers = counts.to_numpy()
-    shares = [[n / row.sum() if row.sum() else 0.0 for n in row] for row in numbers]
-    figure = Figure(
-        Heatmap(
-            z=shares,
-            x=labels,
-            y=labels,
-            customdata=numbers.tolist(),
-            colorscale=[[0, ground], [1, colour]],
-            zmin=0,
-            zmax=1,
-            xgap=1,
-            ygap=1,
-            showscale=False,
-            hovertemplate="%{y}, then %{x}: %{customdata} (%{z:.0%})<extra></extra>",
-        )
+    figure = counts(
+        [str(name) for name in found.index],
+        found.to_numpy().tolist(),
+        ("Read first", "Read after the attack", "%{y}, then %{x}"),
+        (ground, colour),
     )
-    finish(figure, "Read after the attack", "Read first")
-    if len(labels) <= MOST_WORDS:
-        for label, line, part in zip(labels, numbers.tolist(), shares, strict=True):
-            for other, count, share in zip(labels, line, part, strict=True):
-                if count:
-                    figure.add_annotation(
-                        x=other,
-                        y=label,
-                        text=f"{count}",
-                        showarrow=False,
-                        font={"size": 12, "color": ink(ground, colour, share)},
-                    )
-    figure.update_xaxes(type="category", side="bottom", showgrid=False)
-    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_layout(height=400, margin={"l": 8, "r": 8, "t": 12, "b": 8})
+    figure.update_layout(height=400)
     return figure
 
 

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from radar_core.epsilon import NORM_TITLES
 from radar_core.experiments import summary
+from radar_core.experiments.words import (
+    attack_title,
+    explainer_title,
+    frame_title,
+    metric_title,
+    number,
+)
 from radar_core.markup import STYLE, cell, table, text, unit_chart
 from radar_core.wording import within_a_sentence
 
@@ -57,29 +64,6 @@ def _names(what: str, names: Sequence[str]) -> str:
     return f"{what}{'s' if len(names) > 1 else ''} {', '.join(text(name) for name in names)}"
 
 
-def number(value: Any, digits: int = 2) -> str:
-    """A number as a reader takes it in; a dash where there is none."""
-    if value is None or not math.isfinite(value):
-        return "—"
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def attack_title(attack: str, eps: str) -> str:
-    """An attack and its ε in words."""
-    from radar_core.attacks import ATTACKS
-
-    title: str = ATTACKS[attack].title if attack in ATTACKS else attack
-    return title if eps == "own" else f"{title}, ε {eps}"
-
-
-def explainer_title(explainer: str) -> str:
-    """An explainer in words."""
-    from radar_core.explainers import EXPLAINERS
-
-    title: str = EXPLAINERS[explainer].title if explainer in EXPLAINERS else explainer
-    return title
-
-
 def _share(row: Any, name: str) -> str:
     value = getattr(row, name)
     if not math.isfinite(value):
@@ -95,7 +79,7 @@ def _robustness(rows: DataFrame) -> str:
         found.append(
             [
                 f"<td>{text(row.model)}</td>",
-                cell(text(attack_title(row.attack, row.eps))),
+                cell(text(frame_title(row.attack, row.eps))),
                 _share(row, "accuracy"),
                 _share(row, "robust_accuracy"),
                 _share(row, "success"),
@@ -120,7 +104,7 @@ def _curves(rows: DataFrame) -> str:
     parts = ["<h2>Success rate against ε (L∞)</h2>"]
     for model, group in curves.groupby("model", sort=False, observed=True):
         lines = {
-            attack_title(str(attack), "own"): [(r / widest, s) for r, s in values]
+            attack_title(str(attack)): [(r / widest, s) for r, s in values]
             for attack, points in group.groupby("attack", sort=False, observed=True)
             for values in [list(zip(points.radius, points.success, strict=True))]
         }
@@ -136,7 +120,7 @@ def _as_in_the_paper(rows: DataFrame) -> str:
         return ""
     models = [name for name in wide.columns if name not in ("attack", "eps")]
     found = [
-        [f"<td>{text(attack_title(r['attack'], r['eps']))}</td>"]
+        [f"<td>{text(frame_title(r['attack'], r['eps']))}</td>"]
         + [cell(number(r[name], 1)) for name in models]
         for r in wide.to_dict("records")
     ]
@@ -163,7 +147,7 @@ def _transfer(rows: DataFrame) -> str:
                 row = at.get((model, other))
                 cells.append("<td>—</td>" if row is None else _share(row, "success"))
             lines.append(cells)
-        parts.append(f"<h3>{text(attack_title(attack, eps))}</h3>")
+        parts.append(f"<h3>{text(frame_title(attack, eps))}</h3>")
         parts.append(table(["made for", *(text(name) for name in names)], lines))
     return "".join(parts)
 
@@ -206,7 +190,7 @@ def _heat(found: DataFrame, title: str) -> str:
             shade = 2 * (row.auroc - 0.5) if math.isfinite(row.auroc) else None
             cells.append(cell(number(row.auroc), spread, shade))
         lines.append(cells)
-    head = ["Explainer", *(text(attack_title(*run)) for run in runs)]
+    head = ["Explainer", *(text(frame_title(*run)) for run in runs)]
     return (
         f"<h3>AUROC of {text(within_a_sentence(title))}, attack against benign noise</h3>"
         + table(head, lines)
@@ -236,11 +220,9 @@ def _ranking(found: DataFrame) -> str:
 
 
 def _details(found: DataFrame) -> str:
-    from radar_core.metrics import METRICS
 
     lines = []
     for row in found.itertuples():
-        title = METRICS[row.metric].title if row.metric in METRICS else row.metric.replace("_", " ")
 
         def spread(name: str, row: Any = row) -> str:
             return (
@@ -250,8 +232,8 @@ def _details(found: DataFrame) -> str:
         lines.append(
             [
                 f"<td>{text(explainer_title(row.explainer))}</td>",
-                cell(text(attack_title(row.attack, row.eps))),
-                cell(text(title)),
+                cell(text(frame_title(row.attack, row.eps))),
+                cell(text(metric_title(row.metric))),
                 *(cell(number(getattr(row, n)), spread(n)) for n in ("attacked", "control")),
                 cell(number(row.repeat)),
                 cell(number(row.auroc), spread("auroc")),
@@ -292,7 +274,7 @@ def _costs(rows: DataFrame) -> str:
     lines = [
         [
             f"<td>{text(r.model)}</td>",
-            cell(text(attack_title(r.attack, "own"))),
+            cell(text(attack_title(r.attack))),
             cell(text(explainer_title(r.explainer)) if r.explainer else "the attack itself"),
             cell(number(r.seconds_an_image)),
             cell(f"{r.forward:,.0f}"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyarrow import Table
 
 PARTS = "parts.txt"
+GROUP = 65_536  # rows of a file that are read or passed over together
 LOOSE = 256  # files of single cells, before they are put together
 PATIENCE = 1.0  # seconds: who only looks whether a run is under way holds its lock for a moment
 
@@ -175,11 +176,17 @@ class ExperimentStore:
                 return ()
         return self._held[path.name]
 
-    def table(self, wanted: Collection[str], columns: list[str] | None = None) -> Table | None:
+    def table(
+        self,
+        wanted: Collection[str],
+        columns: Sequence[str] | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> Table | None:
         """The rows of some parts, each part once; None where there are none.
 
         Args:
             columns: those that are needed; all by default.
+            kinds: the kinds of rows that are needed; all by default.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -187,13 +194,14 @@ class ExperimentStore:
 
         left, tables = set(wanted), []
         names = None if columns is None else list(dict.fromkeys([*columns, "part"]))
+        of_kinds = None if kinds is None else [("kind", "in", set(kinds))]
         for path in sorted(self.cells.glob("*.parquet")):
             parts = self._parts(path)
             here = left.intersection(parts)
             if not here:
                 continue
             try:
-                table = pq.read_table(path, columns=names)
+                table = pq.read_table(path, columns=names, filters=of_kinds)
             except (OSError, pa.ArrowException):
                 continue
             if len(here) < len(parts):
@@ -202,15 +210,20 @@ class ExperimentStore:
             tables.append(table.replace_schema_metadata(None))
         return pa.concat_tables(tables).unify_dictionaries() if tables else None
 
-    def rows(self, wanted: Collection[str], columns: list[str] | None = None) -> DataFrame:
+    def rows(
+        self,
+        wanted: Collection[str],
+        columns: Sequence[str] | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> DataFrame:
         """`table` as a data frame; texts are categories."""
         import pandas as pd
 
         from radar_core.experiments.columns import NUMBERS, TEXTS
 
-        table = self.table(wanted, columns)
+        table = self.table(wanted, columns, kinds)
         if table is None:
-            return pd.DataFrame(columns=columns or [*TEXTS, *NUMBERS])
+            return pd.DataFrame(columns=list(columns or [*TEXTS, *NUMBERS]))
         frame: DataFrame = table.to_pandas()
         return frame
 
@@ -255,12 +268,16 @@ class ExperimentStore:
 def _with_parts(table: Table, parts: Iterable[str]) -> bytes:
     import io
 
+    import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     keys = json.dumps(list(parts)).encode()
     buffer = io.BytesIO()
-    named = table.replace_schema_metadata({b"radar.parts": keys})
-    pq.write_table(named, buffer, compression="zstd")
+    # Outcomes are a small part of the rows: by themselves, the rest is not read for them.
+    order = pc.sort_indices(table["kind"].cast(pa.string()))
+    named = table.take(order).replace_schema_metadata({b"radar.parts": keys})
+    pq.write_table(named, buffer, compression="zstd", row_group_size=GROUP)
     return buffer.getvalue()
 
 

@@ -7,10 +7,10 @@ import streamlit as st
 from radar_core.errors import RadarError
 from radar_core.experiments import background
 from radar_core.experiments.background import Experiment, find, remove
+from radar_core.experiments.words import asked, progress
 from radar_core.settings import settings
 from radar_core.ui.experiment_form import RUN, form
 from radar_core.ui.experiment_run import show
-from radar_core.ui.experiment_words import STATES, asked, progress
 from radar_core.ui.polling import polled
 from radar_core.ui.text import data_title, plain, quiet, sentence
 
@@ -75,7 +75,7 @@ def _row(one: Experiment) -> None:
             ):
                 st.query_params[RUN] = one.name
                 st.rerun(scope="app")
-            said = STATES[one.condition]
+            said: str = one.condition
             if one.course is not None or one.active:
                 said += f" · {progress(one)}"
             st.markdown(plain(said))

@@ -160,27 +160,13 @@ def tables(folder: Path, *, active: bool = False) -> Tables:
         now = store.state()
         if old is None or old.state != now:
             began = time.monotonic()
-            rows = _rows(store, OUTCOMES, ("outcome", "cost", "failed", "transfer"))
+            rows = store.rows(store.wanted(), OUTCOMES, ("outcome", "cost", "failed", "transfer"))
             seconds = time.monotonic() - began
             old = _READ[folder] = Tables(folder, now, store.spec(), rows, seconds)
         _READ.move_to_end(folder)
         while len(_READ) > KEPT:
             _READ.popitem(last=False)
         return old
-
-
-def _rows(store: ExperimentStore, columns: tuple[str, ...], kinds: tuple[str, ...]) -> DataFrame:
-    """The rows of some kinds, those alone turned into a data frame."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    table = store.table(store.wanted(), list(columns))
-    if table is None:
-        return pd.DataFrame(columns=list(columns))
-    table = table.filter(pc.is_in(table["kind"], pa.array(kinds)))
-    frame: DataFrame = table.drop_columns(["part"]).to_pandas()
-    return frame
 
 
 def consistency(folder: Path) -> DataFrame | None:
@@ -213,7 +199,7 @@ def consistency_steps(folder: Path, model: str, metric: str) -> Steps:
 
         progress.step(0.0, "reading the results")
         store = ExperimentStore(folder)
-        table = store.table(store.wanted(), list(SCORES))
+        table = store.table(store.wanted(), SCORES, ("attack", "control", "repeat"))
         if table is None:
             yield pd.DataFrame()
             return

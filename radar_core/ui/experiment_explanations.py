@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
+from radar_core.experiments import words
 from radar_core.experiments.background import Experiment
-from radar_core.ui import experiment_words as words
 from radar_core.ui.experiment_data import Tables, consistency, consistency_steps
 from radar_core.ui.experiment_parts import chart, choice, show_table
 from radar_core.ui.jobs import Job, summary_jobs

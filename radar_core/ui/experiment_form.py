@@ -15,10 +15,10 @@ from radar_core.experiments.background import WHAT, Place, command, start
 from radar_core.experiments.engines import NAMES
 from radar_core.experiments.estimate import Estimate, pilot
 from radar_core.experiments.spec import ExperimentSpec, check
+from radar_core.experiments.words import attack_title, explainer_title
 from radar_core.models.own import checked_name
 from radar_core.settings import settings
 from radar_core.ui.compute import data_names, split_names
-from radar_core.ui.experiment_words import attack_title, explainer_title
 from radar_core.ui.jobs import Steps, summary_jobs
 from radar_core.ui.method_controls import KEPT, parameter_controls
 from radar_core.ui.polling import polled, visitor

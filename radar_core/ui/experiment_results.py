@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from radar_core.experiments import words
 from radar_core.experiments.background import Experiment
-from radar_core.ui import experiment_words as words
 from radar_core.ui.experiment_data import Tables, consistency, tables
 from radar_core.ui.experiment_explanations import explanations
 from radar_core.ui.experiment_images import images

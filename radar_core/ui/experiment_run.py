@@ -8,8 +8,8 @@ import streamlit as st
 
 from radar_core.errors import RadarError
 from radar_core.experiments.background import Experiment, ask, find, go_on
+from radar_core.experiments.words import asked, count, progress
 from radar_core.ui.experiment_results import results
-from radar_core.ui.experiment_words import asked, count, progress
 from radar_core.ui.polling import polled
 from radar_core.ui.text import data_title, plain, quiet, sentence
 

@@ -81,7 +81,6 @@ def test_a_worker_that_cannot_compute_says_why():
 
 
 def test_ray_finds_the_same_and_outlives_a_killed_worker(spec, whole, tmp_path):
-    pytest.importorskip("ray")
     steps = run_experiment(spec, tmp_path, open_engine("ray", workers=1, threads=2))
     killed, last = False, None
     for course in steps:
@@ -115,7 +114,6 @@ def test_no_ray_is_one_sentence(monkeypatch):
 
 
 def test_an_address_that_does_not_answer_is_one_sentence():
-    pytest.importorskip("ray")
     with pytest.raises(EngineUnavailable, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
         open_engine("ray", address="127.0.0.1:1")
 

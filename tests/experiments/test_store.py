@@ -42,6 +42,19 @@ def test_many_files_are_put_into_one_and_nothing_is_lost(tmp_path):
     assert found.rows(keys[:3], ["image"]).image.nunique() == 3
 
 
+def test_rows_of_a_kind_are_read_by_themselves(whole):
+    import pyarrow.parquet as pq
+
+    store = ExperimentStore(whole)
+    rows = store.rows(store.wanted())
+    some = store.rows(store.wanted(), ["kind", "image"], ["outcome", "cost"])
+    assert len(some) == rows.kind.isin(["outcome", "cost"]).sum() > 0
+    assert set(some.kind) == {"outcome", "cost"}
+    (path,) = (whole / "cells").glob("many-*.parquet")
+    kinds = pq.read_table(path, columns=["kind"])["kind"].to_pylist()
+    assert kinds == sorted(kinds), "so that whole groups of rows can be passed over"
+
+
 def test_a_part_found_twice_counts_once(tmp_path):
     store = ExperimentStore(tmp_path)
     key, content = cell(1)

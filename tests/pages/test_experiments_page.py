@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 from radar_core.experiments import background
 from radar_core.experiments.run import run_experiment
 from radar_core.experiments.spec import ExperimentSpec
+from radar_core.experiments.words import finding
 from radar_core.settings import ROOT
-from radar_core.ui.experiment_words import finding
 from tests.experiments.conftest import InProcess
 from tests.pages.conftest import address, until
 

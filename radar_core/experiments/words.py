@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from radar_core.experiments.spec import ExperimentSpec
 
 NOTHING = "–"
-STATES = {
-    "running": "running",
-    "paused": "paused",
-    "stopped": "stopped",
-    "failed": "failed",
-    "done": "done",
-}
 
 
 def attack_title(attack: str) -> str:
