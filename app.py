@@ -115,7 +115,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
     yield None
     for store in (
         *(jobs.device_jobs, jobs.picture_jobs, jobs.fetch_jobs),
-        *(jobs.adoption_jobs, jobs.summary_jobs),
+        *(jobs.adoption_jobs, jobs.summary_jobs, jobs.layout_jobs),
     ):
         store.clear()
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from radar_core.ui.embedding_body import embedding
 from radar_core.ui.starting import is_warm
+from radar_core.ui.text import quiet
 
 PAGE = {"title": "Embedding", "icon": ":material/scatter_plot:", "order": 33}
 st.set_page_config(page_title="Embedding · RADAR")
@@ -14,3 +15,4 @@ st.markdown(
 )
 if is_warm(height=400):
     embedding()
+    quiet("Research software, not a medical device.")

@@ -317,6 +317,7 @@ class Embedding {
     open.type = "button";
     open.tabIndex = -1;
     open.onclick = () => this.open(i);
+    if (url && this.clean[i] !== i) lines.push("the picture is the clean one");
     said.append(el("b", "", name), ...lines.map((line) => el("span", "", line)));
     if (matchMedia("(hover: none)").matches) said.append(open);
     this.card.replaceChildren(frame, said);

@@ -21,8 +21,8 @@ from radar_core.settings import ROOT
 from radar_core.wording import duration
 
 PYTHON = (sys.executable, "-m", "radar_core.experiments.pilot")
-# A run was between 0.6 and 1.7 times what its pilot said (tests/experiments/test_estimate.py holds
-# it to a third to three times): one image stands for all, and workers share memory and caches.
+# One image stands for all, workers share memory and caches, and other programs come and go: the
+# range is a judgement; tests/experiments/test_estimate.py holds a run to a third to three times.
 FASTER, SLOWER = 0.6, 1.8
 A_FILE = 9_000  # bytes of a file of one cell beyond its rows
 A_PART = 25  # bytes of a result's key in parts.txt

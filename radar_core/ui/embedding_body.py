@@ -13,7 +13,7 @@ from radar_core.ui import link as case_link
 from radar_core.ui.compute import data_names
 from radar_core.ui.embedding_jobs import Plane, blob, plane_steps
 from radar_core.ui.embedding_source import Source, source
-from radar_core.ui.jobs import JobStore, device_jobs
+from radar_core.ui.jobs import JobStore, device_jobs, layout_jobs
 from radar_core.ui.palette import palette
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet, sentence
@@ -38,12 +38,6 @@ HEADS = {
 }
 _mount = component("embedding", "plot")
 _hand = component("thumbs")
-
-
-@st.cache_resource(show_spinner=False, on_release=JobStore.close)
-def layout_jobs() -> JobStore:
-    """The reading and laying out of points: minutes of another process, no model of this one."""
-    return JobStore("layouts", keep=12)
 
 
 def embedding() -> None:
@@ -86,8 +80,8 @@ def _nothing(wanted: Source, method: str) -> None:
             st.button("Go on", key="embedding.on", type="tertiary", on_click=_go_on)
         return
     quiet(
-        "200 images take about a minute on a CPU. The points of an experiment that was run "
-        "with `--features` are there at once. Research software, not a medical device."
+        "The images are attacked in the background, which can be cancelled. The points of an "
+        "experiment that was run with `--features` are there at once."
     )
 
 

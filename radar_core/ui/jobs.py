@@ -309,6 +309,12 @@ def summary_jobs() -> JobStore:
 
 
 @st.cache_resource(show_spinner=False, on_release=JobStore.close)
+def layout_jobs() -> JobStore:
+    """Reading and laying out points: minutes of another process, no model of this one."""
+    return JobStore("layouts", keep=12)
+
+
+@st.cache_resource(show_spinner=False, on_release=JobStore.close)
 def adoption_jobs() -> JobStore:
     """Looking into files of models and taking them in; few are kept, for they hold the weights."""
     return JobStore("adoption", keep=2)
