@@ -61,11 +61,14 @@ def _experiment(arguments: argparse.Namespace) -> int:
     from radar_core.experiments.run import run_experiment
     from radar_core.experiments.store import ExperimentStore
 
-    spec = ExperimentSpec()
+    spec, threads = ExperimentSpec(), arguments.threads
     if arguments.resume:
-        spec = ExperimentStore(arguments.out).spec()
+        store = ExperimentStore(arguments.out)
+        spec = store.spec()
+        # Sums of another number of threads differ in their last bits.
+        threads = threads or (store.manifest() or {}).get("threads")
     spec = _asked(arguments, spec)
-    engine = open_engine(arguments.engine, arguments.workers, arguments.threads, arguments.address)
+    engine = open_engine(arguments.engine, arguments.workers, threads, arguments.address)
     command = shlex.join(["python", "-m", "radar_core", *sys.argv[1:]])
     steps = run_experiment(spec, arguments.out, engine, resume=arguments.resume, command=command)
     last: Course | None = None

@@ -22,7 +22,7 @@ from radar_core.wording import duration
 
 PYTHON = (sys.executable, "-m", "radar_core.experiments.pilot")
 # One image stands for all, workers share memory and caches, and other programs come and go: the
-# range is a judgement; tests/experiments/test_estimate.py holds a run to a third to three times.
+# range is a judgement; tests/experiments/test_estimate.py holds a run to a quarter to four times.
 FASTER, SLOWER = 0.6, 1.8
 A_FILE = 9_000  # bytes of a file of one cell beyond its rows
 A_PART = 25  # bytes of a result's key in parts.txt

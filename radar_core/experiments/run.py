@@ -123,6 +123,7 @@ def _begin(
             "versions": versions(),
             "machine": machine,
             "engine": engine.said,
+            "threads": engine.threads,
             "command": command,
         },
         layout.parts,

@@ -58,10 +58,9 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
     return float((abs(one.astype(int) - other.astype(int)).max(2) > APART).mean())
 
 
-def shot(one: Visit, address: str, width: int, height: int) -> Image.Image:
-    """The first screenful of a page at rest in a window of some size, made smaller."""
+def shot(one: Visit, address: str) -> Image.Image:
+    """The first screenful of a page at rest, made smaller."""
     page = one.page
-    page.set_viewport_size({"width": width, "height": height})
     if "model=toy&attack=pgd" in address:
         one.finished(address)
         page.locator(".ticks i.ready:nth-child(11)").wait_for(state="attached")
@@ -78,9 +77,10 @@ def shot(one: Visit, address: str, width: int, height: int) -> Image.Image:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_looks_as_it_did(visit: Begin, name: str, scheme: str) -> None:
-    one = visit(scheme=scheme)
     for width, height in SIZES:
-        now = shot(one, PAGES[name], width, height)
+        one = visit(width, height, scheme)
+        now = shot(one, PAGES[name])
+        one.page.close()
         kept = SCREENS / f"{name}-{width}-{scheme}.png"
         if os.environ.get("RADAR_SCREENS") == "write":
             SCREENS.mkdir(exist_ok=True)

@@ -74,6 +74,7 @@ def whole(spec: ExperimentSpec, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """The folder of that experiment, run without a break."""
     from radar_core.experiments.run import run_experiment
 
+    torch.set_num_threads(2)  # as all engines of these tests have: another number, other last bits
     folder = tmp_path_factory.mktemp("whole") / "out"
     *_, last = run_experiment(spec, folder, InProcess(), command="typed <x>")
     assert (last.state, last.done, last.failures) == ("done", 4, ())

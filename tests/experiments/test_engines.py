@@ -67,8 +67,11 @@ def test_a_killed_worker_s_cell_is_computed_by_another(spec, whole, tmp_path):
 
 
 def cmdline(pid: int) -> bytes:
-    """What a process was started with."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    """What a process was started with; nothing where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def test_a_worker_that_cannot_compute_says_why():
@@ -188,3 +191,17 @@ def test_going_on_by_command_takes_over_what_is_not_named(spec, whole, tmp_path,
     assert "add --resume" in capsys.readouterr().err
     assert main(["experiment", "--resume", "--out", str(tmp_path / "none")]) == 2
     assert "holds no experiment" in capsys.readouterr().err
+
+
+def test_going_on_keeps_the_number_of_threads(spec, whole, tmp_path):
+    """The sums of another number of threads differ in their last bits."""
+    import shutil
+
+    from radar_core.cli import main
+
+    shutil.copytree(whole, tmp_path / "out")
+    asked = ["experiment", "--resume", "--out", str(tmp_path / "out"), "--workers", "1"]
+    for more, threads in (([], 2), (["--threads", "1"], 1), ([], 1)):
+        assert main([*asked, *more]) == 0
+        manifest = ExperimentStore(tmp_path / "out").manifest()
+        assert manifest is not None and manifest["threads"] == threads
