@@ -41,14 +41,13 @@ install_import_hook(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run; CI has to have a browser.
 
-    The browser's tests take longest, so they come first, as two groups of about one length: each is
-    run by one process, whose tests share a server.
+    The browser's tests share a server and want the machine to themselves as far as that goes, so
+    one process runs them; they come first, since they take longest.
     """
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
     for item in items:
         if item.get_closest_marker("browser"):
-            case = item.path.stem in ("test_dashboard", "test_viewer")
-            item.add_marker(pytest.mark.xdist_group("browser, case" if case else "browser, more"))
+            item.add_marker(pytest.mark.xdist_group("browser"))
         if item.get_closest_marker("cuda") and not _cuda():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
         if item.get_closest_marker("real") and not REAL_DATA.is_dir():

@@ -99,12 +99,14 @@ def _cards(
         for row in table.itertuples():
             image = str(row.image)
             with st.container(border=True, width=SIDE + 34, gap="xsmall"):
+                query = None if data is None else case_query(one, found, row, data)
                 if image in made.pictures:
-                    st.image(made.pictures[image], width=SIDE, alt=image)
+                    link = query and f"case?{urlencode(query, safe=',/')}"
+                    st.image(made.pictures[image], width=SIDE, alt=image, link=link)
                 elif data is not None:
                     st.skeleton(height=SIDE)
                 quiet(plain(_said(row)))
-                if data is not None and st.button(
+                if query is not None and st.button(
                     plain(image),
                     key=f"experiments.case.{row.model}.{image}",
                     type="tertiary",
@@ -112,9 +114,7 @@ def _cards(
                     help="Open its case",
                 ):
                     case_link.forget()
-                    st.switch_page(
-                        ROOT / "pages" / "case.py", query_params=case_query(one, found, row, data)
-                    )
+                    st.switch_page(ROOT / "pages" / "case.py", query_params=query)
 
 
 def _said(row: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -67,13 +68,20 @@ def test_a_run_from_its_start_to_a_case(visit: Begin) -> None:
         assert sideways(there) <= 1, view
     large = visit(scheme="dark")
     there = opened(large, "/experiments?run=browser")
-    for view in VIEWS:
+    for view in ("Robustness", "Explanations", "Images"):
         there.get_by_role("radio", name=view, exact=True).click()
         large.rests()
         there.mouse.move(0, 0)  # a button under the mouse has other colours
         there.wait_for_timeout(500)
         assert violations(there) == [], view
+    other.page.close()
+    large.page.close()
     page.get_by_role("radio", name="Images", exact=True).click()
-    page.get_by_role("button", name=re.compile("phantom-test-")).first.click()
+    picture = page.get_by_role("link", name=re.compile("phantom-test-")).first
+    picture.get_by_role("img").wait_for()
+    linked = picture.get_attribute("href")
+    one.settles()  # a click is lost where the part that it is in is drawn anew
+    page.locator("[class*=st-key-experiments-case]").get_by_role("button").first.click()
     page.wait_for_url("**/case?**image=phantom-test-*")
     assert "model=toy" in page.url and "attack=" in page.url
+    assert unquote(page.url).endswith(f"/{linked}")

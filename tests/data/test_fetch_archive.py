@@ -63,7 +63,11 @@ def test_a_bomb_that_lies_about_its_size_is_cut(tmp_path: Path):
     assert (tmp_path / "out").stat().st_size <= 100
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>login</html>", zipped({"a": b"x" * 99})[:-30]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<html>login</html>", zipped({"a": b"x" * 99})[:-30]],
+    ids=["nothing", "a login page", "cut short"],  # a zip holds the time: no name of a test
+)
 def test_what_is_no_archive(content: bytes, tmp_path: Path):
     assert "is no ZIP archive or is damaged" in refusal(content, tmp_path)
 
