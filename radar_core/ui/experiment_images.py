@@ -101,7 +101,7 @@ def _cards(
             with st.container(border=True, width=SIDE + 34, gap="xsmall"):
                 query = None if data is None else case_query(one, found, row, data)
                 if image in made.pictures:
-                    link = query and f"case?{urlencode(query, safe=',/')}"
+                    link = f"case?{urlencode(query, safe=',/')}" if query else None
                     st.image(made.pictures[image], width=SIDE, alt=image, link=link)
                 elif data is not None:
                     st.skeleton(height=SIDE)
