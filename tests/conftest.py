@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Before torch and matplotlib are imported: they read these once.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -37,17 +39,25 @@ install_import_hook(
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what this machine cannot run; CI has to have a browser.
+class Scheduling(LoadScopeScheduling):
+    """One process runs all tests in the browser; whoever is free takes the next of the others.
 
-    The browser's tests share a server and want the machine to themselves as far as that goes, so
-    one process runs them; they come first, since they take longest.
+    The browser's tests share a server and want the machine to themselves as far as that goes.
+    (`--dist loadgroup` of pytest-xdist 3.8 groups nothing under pytest 9.2.)
     """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Tests are shared out so by `--dist load`."""
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine cannot run; CI has to have a browser."""
     for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
         if item.get_closest_marker("cuda") and not _cuda():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
         if item.get_closest_marker("real") and not REAL_DATA.is_dir():
