@@ -12,6 +12,7 @@ import pytest
 from radar_core.settings import ROOT
 
 PACKAGE = {"PIL": "pillow", "fpdf": "fpdf2", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+PACKAGE |= {"xdist": "pytest-xdist"}
 OURS = {"radar_core", "pages", "app", "tests"}
 
 

@@ -15,6 +15,7 @@ from radar_core.cli import (
     dashboard,
     evaluate,
     experiment,
+    export,
     fetch,
     fit,
     floor,
@@ -27,7 +28,7 @@ from radar_core.cli import (
 from radar_core.errors import RadarError
 
 COMMANDS = (
-    *(case, curve, floor, report, experiment, fit, evaluate, sanity, listing, train),
+    *(case, curve, floor, report, experiment, export, fit, evaluate, sanity, listing, train),
     *(add, adopt, fetch, prepare, dashboard),
 )
 

@@ -51,17 +51,20 @@ def add(commands: Any) -> None:
     option("--workers", type=int, help="cells at a time; by default one a GPU, else one a core")
     option("--threads", type=int, help="CPU threads of a worker; by default its share")
     option("--address", help="of a Ray cluster, such as auto or 10.0.0.1:6379")
+    option("--mlflow", metavar="URI", help="log the results there, too; such as file:out/mlruns")
     command.set_defaults(run=_experiment)
 
 
 def _experiment(arguments: argparse.Namespace) -> int:
     from radar_core.errors import Cancelled
+    from radar_core.experiments import mlflow
     from radar_core.experiments.engines import open_engine
     from radar_core.experiments.results import write_results
     from radar_core.experiments.run import run_experiment
     from radar_core.experiments.store import ExperimentStore
 
     spec, threads = ExperimentSpec(), arguments.threads
+    where = mlflow.client(arguments.mlflow) if arguments.mlflow else None
     if arguments.resume:
         store = ExperimentStore(arguments.out)
         spec = store.spec()
@@ -81,6 +84,9 @@ def _experiment(arguments: argparse.Namespace) -> int:
     assert last is not None
     write_results(ExperimentStore(arguments.out))
     print(f"wrote {arguments.out / 'results' / 'report.html'}", file=sys.stderr)
+    if where is not None:
+        run = mlflow.log_results(ExperimentStore(arguments.out), where)
+        print(f"logged as {run} at {arguments.mlflow}", file=sys.stderr)
     for failure in last.failures:
         print(f"radar: given up after {failure.tries} tries: {failure.cell}", file=sys.stderr)
         print(failure.error, file=sys.stderr)

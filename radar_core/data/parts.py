@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,12 @@ from radar_core.types import Entry
 NAMES = ("train", "val", "test")
 PARTS = 20  # a split is made of twentieths: 14 to train on, 3 to choose by, 3 to test on
 SHARE = {"train": 14, "val": 3, "test": 3}
+
+
+def in_order(splits: Iterable[str | None]) -> list[str]:
+    """Names of splits as one reads them: train, val, test, then others; none counts as none."""
+    named = {name for name in splits if name}
+    return [*(name for name in NAMES if name in named), *sorted(named - set(NAMES))]
 
 
 class Part(DataSet):
@@ -81,7 +87,7 @@ def with_splits(data: DataSet, seed: int = 0) -> tuple[DataSet, str]:
     if data.synthetic and data.name == "phantom":
         return data, "the phantom's own splits, which share no case"
     has = {e.split for e in data.entries if e.split}
-    if {"train", "val", "test"} <= has:
+    if set(NAMES) <= has:
         leaks = shared_groups(data.entries)
         said = "the data's own splits"
         if leaks:

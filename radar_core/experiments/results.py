@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from radar_core.experiments import summary
 from radar_core.experiments.consistency import summarise
-from radar_core.experiments.store import ExperimentStore
+from radar_core.experiments.store import PARTS, ExperimentStore
 from radar_core.writing import write_all
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def tables(rows: DataFrame) -> dict[str, DataFrame]:
     return {name: make(rows) for name, make in TABLES.items()}
 
 
-def write_results(store: ExperimentStore) -> None:
-    """Write `results/`: all rows, each table as CSV, Parquet and LaTeX, and `report.html`.
+def files(store: ExperimentStore) -> dict[str, bytes]:
+    """All rows, each table as CSV, Parquet and LaTeX, and `report.html`, by their names.
 
     Raises:
-        BadParameter: the folder holds no experiment. CannotWrite: no room, or no permission.
+        BadParameter: the folder holds no experiment.
     """
     from radar_core.experiments.report import html
 
@@ -47,14 +48,43 @@ def write_results(store: ExperimentStore) -> None:
     found = tables(rows)
     manifest = store.manifest()
     assert manifest is not None
-    where = store.folder / "results"
-    files = {where / "rows.parquet": parquet(rows)}
+    made = {"rows.parquet": parquet(rows)}
     for name, table in found.items():
-        files[where / f"{name}.csv"] = table.to_csv(index=False).encode()
-        files[where / f"{name}.parquet"] = parquet(table)
-        files[where / f"{name}.tex"] = latex(table).encode()
-    files[where / "report.html"] = html(manifest, rows, found["consistency"]).encode()
-    write_all(files)
+        made[f"{name}.csv"] = table.to_csv(index=False).encode()
+        made[f"{name}.parquet"] = parquet(table)
+        made[f"{name}.tex"] = latex(table).encode()
+    return made | {"report.html": html(manifest, rows, found["consistency"]).encode()}
+
+
+def write_results(store: ExperimentStore) -> None:
+    """Write `files` into `results/`.
+
+    Raises:
+        BadParameter: the folder holds no experiment. CannotWrite: no room, or no permission.
+    """
+    write_all({store.folder / "results" / name: each for name, each in files(store).items()})
+
+
+def current(store: ExperimentStore) -> bool:
+    """Whether `results/` is of all that there is: nothing has been found or asked for since."""
+    try:
+        when = (store.folder / "results" / "report.html").stat().st_mtime_ns
+        later = [*store.cells.glob("*.parquet"), store.folder / PARTS]
+        return when >= max(path.stat().st_mtime_ns for path in later)
+    except OSError:
+        return False
+
+
+def written(store: ExperimentStore) -> dict[str, bytes]:
+    """`files`, read from `results/` where those are of all that there is, else made anew.
+
+    Raises:
+        BadParameter: the folder holds no experiment.
+    """
+    if current(store):
+        with suppress(OSError):
+            return {path.name: path.read_bytes() for path in (store.folder / "results").iterdir()}
+    return files(store)
 
 
 def parquet(table: DataFrame) -> bytes:

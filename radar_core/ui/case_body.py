@@ -16,7 +16,7 @@ from radar_core.ui.export_body import export_section
 from radar_core.ui.floor_body import evidence, found_floor, leave_floor, noise_floor
 from radar_core.ui.jobs import Job, device_jobs
 from radar_core.ui.metric_table import metric_table
-from radar_core.ui.polling import polled, visitor
+from radar_core.ui.polling import pictures_first, polled, visitor
 from radar_core.ui.report_body import report_section
 from radar_core.ui.share_body import SAME, compared, share, too_early, unchanged
 from radar_core.ui.text import plain, quiet, sentence
@@ -87,6 +87,8 @@ def body(wanted: Wanted) -> None:
         leave_floor()
     compared(wanted)
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
+    if pictures_first():
+        return
     if job is not None and job.state == "done" and job.value is not None:
         if too_early(spec):
             st.rerun()

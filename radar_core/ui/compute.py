@@ -159,9 +159,9 @@ def split_names(data_name: str) -> list[str]:
         from radar_core.data.synthetic import SPLITS
 
         return list(SPLITS)
-    found = {entry.split for entry in open_offered(data_name).entries if entry.split}
-    usual = [name for name in ("train", "val", "test") if name in found]
-    return [*usual, *sorted(found - set(usual))] or ["all"]
+    from radar_core.data.parts import in_order
+
+    return in_order({entry.split for entry in open_offered(data_name).entries}) or ["all"]
 
 
 @lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radar_core.experiments.store import PARTS, ExperimentStore
+from radar_core.experiments.store import ExperimentStore
 from radar_core.runtime import Progress
 
 if TYPE_CHECKING:
@@ -176,14 +176,14 @@ def consistency(folder: Path) -> DataFrame | None:
     """
     import pandas as pd
 
-    written = folder / "results" / "consistency.parquet"
+    from radar_core.experiments.results import current
+
     try:
-        when = written.stat().st_mtime_ns
-        newest = max(
-            (p.stat().st_mtime_ns for p in [*(folder / "cells").glob("*.parquet"), folder / PARTS]),
-            default=0,
+        return (
+            pd.read_parquet(folder / "results" / "consistency.parquet")
+            if current(ExperimentStore(folder))
+            else None
         )
-        return pd.read_parquet(written) if when >= newest else None
     except (OSError, ValueError):
         return None
 

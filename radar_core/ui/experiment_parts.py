@@ -9,7 +9,7 @@ import streamlit as st
 
 from radar_core.ui.text import plain
 
-CHART = {"displayModeBar": False}
+IMAGES = ("svg", "png")  # what a chart is saved as
 LONG = 24  # rows: a longer table scrolls in itself
 KEPT: dict[str, Any] = {"persist_state": "session"}
 
@@ -25,8 +25,14 @@ def choice(label: str, options: Sequence[str], name: str, *, last: bool = False)
 
 
 def chart(figure: Any, alt: str, key: str) -> None:
-    """A figure."""
-    st.plotly_chart(figure, config=CHART, alt=alt, key=f"experiments.chart.{key}")
+    """A figure; under the mouse it has a button that saves it, as the downloads say."""
+    form = st.session_state.get("experiments.figures") or IMAGES[0]
+    config = {
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": form, "filename": f"radar-{key}", "scale": 3},
+    }
+    st.plotly_chart(figure, config=config, alt=alt, key=f"experiments.chart.{key}")
 
 
 def show_table(rows: Sequence[Mapping[str, str]], name: str) -> None:

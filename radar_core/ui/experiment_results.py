@@ -10,6 +10,7 @@ import streamlit as st
 from radar_core.experiments import words
 from radar_core.experiments.background import Experiment
 from radar_core.ui.experiment_data import Tables, consistency, tables
+from radar_core.ui.experiment_downloads import downloads
 from radar_core.ui.experiment_explanations import explanations
 from radar_core.ui.experiment_images import images
 from radar_core.ui.experiment_parts import KEPT, chart, choice, show_table
@@ -58,6 +59,7 @@ def results(one: Experiment) -> None:
     )
     views[view if view in views else "robustness"][1](one, found)
     _failures(found)
+    downloads(one)
 
 
 def _strip(one: Experiment, found: Tables) -> None:

@@ -21,10 +21,10 @@ EVERY = "all"
 
 def splits_of(data: DataSet) -> list[str]:
     """The splits to choose from: none where all images are of one, or of no split."""
+    from radar_core.data.parts import in_order
+
     found = {entry.split for entry in data.entries}
-    named = sorted(name for name in found if name)
-    usual = [name for name in ("train", "val", "test") if name in named]
-    return [EVERY, *usual, *(n for n in named if n not in usual)] if len(found) > 1 else []
+    return [EVERY, *in_order(found)] if len(found) > 1 else []
 
 
 def part_of(data: DataSet, split: str) -> DataSet:

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from radar_core.ui.address import Address
 
 WHOLE = (0.0, 1.0)
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
@@ -35,8 +36,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 )
 FILTERS = ("class", "read", "show", "flip", "most", "sure", "focus")
 _LONGEST = 4096
-_WRITTEN, _EARLIER, _SAID = "gallery.written", "gallery.earlier", "gallery.said"
-_REMEMBERED = 64
+ADDRESS = Address("gallery")
 
 
 def key(name: str) -> str:
@@ -55,26 +55,17 @@ def read() -> None:
     Going back from a case, Streamlit's first address is this page with the words of the case.
     """
     given = {k: v for k, v in st.query_params.to_dict().items() if len(v) <= _LONGEST}
-    written = st.session_state.get(_WRITTEN)
-    others = written is not None and bool(set(given) - set(DEFAULTS))
-    if given and given != written and not others and not _late(given):
-        st.session_state[_SAID] = []
+    others = ADDRESS.written is not None and bool(set(given) - set(DEFAULTS))
+    if ADDRESS.asks(given) and not others:
+        ADDRESS.hush()
         for name, default in DEFAULTS.items():
             value = _value(given[name], default) if name in given else default
             if value is None:
                 say(f"The link's {name} {given[name][:40]!r} means nothing here")
             st.session_state[key(name)] = default if value is None else value
-        st.session_state.pop(_WRITTEN, None)
+        ADDRESS.taken()
     for name, default in DEFAULTS.items():
         st.session_state.setdefault(key(name), default)
-    st.session_state.setdefault(_SAID, [])
-
-
-def _late(given: dict[str, str]) -> bool:
-    """Whether a slow browser says what stood in its address before it heard of the change."""
-    context = get_script_run_ctx()
-    history = context is not None and context.is_history_navigation
-    return not history and given in st.session_state.get(_EARLIER, [])
 
 
 def _value(text: str, default: Any) -> Any:
@@ -99,14 +90,7 @@ def _text(value: Any) -> str:
 def write() -> None:
     """Put all that differs from the defaults into the address."""
     values = {n: _text(get(n)) for n, default in DEFAULTS.items() if get(n) != default}
-    before, now = st.session_state.get(_WRITTEN), st.query_params.to_dict()
-    if before is not None and before != values:
-        st.session_state[_SAID] = []
-        earlier = [old for old in st.session_state.get(_EARLIER, []) if old != values]
-        st.session_state[_EARLIER] = [*earlier, before][-_REMEMBERED:]
-    if values != now and not (values == before and _late(now)):
-        st.query_params.from_dict(values)
-    st.session_state[_WRITTEN] = values
+    ADDRESS.write(values)
 
 
 def choose(name: str, options: Sequence[Any], default: Any = None) -> None:
@@ -134,10 +118,9 @@ def first_page() -> None:
 
 def say(sentence: str) -> None:
     """Note what a link asked for and could not get; it is shown until a control is changed."""
-    if sentence not in st.session_state.setdefault(_SAID, []):
-        st.session_state[_SAID].append(sentence)
+    ADDRESS.say(sentence)
 
 
 def said() -> list[str]:
     """What was noted, in order."""
-    return list(st.session_state[_SAID])
+    return ADDRESS.said()

@@ -7,11 +7,11 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from radar_core.case.digest import Digest, parse_digest
 from radar_core.errors import RadarError
 from radar_core.params import controls
+from radar_core.ui.address import Address
 
 DEFAULTS: dict[str, Any] = {
     "view": "tune",
@@ -32,14 +32,11 @@ AS = "as"  # the digest of the numbers that a link was made with
 _LONGEST = {"data": 4096, "image": 1024, "explain": 1024, AS: 1024}
 _USUAL_LENGTH = 128
 _MOST_NAMED = 3
-_WRITTEN = "link.written"
-_EARLIER = "link.earlier"  # what was written before that, the newest last
-_REMEMBERED = 64
-_SAID = "link.said"
 _PARAMETERS = "link.parameters"
 _DRAWN = "link.drawn"  # the parameters whose controls there were
 _MADE_WITH = "link.made_with"
 _NAMED = "link.named"  # what the address names, until it is known which methods there are
+ADDRESS = Address("link")
 
 
 def read() -> None:
@@ -48,21 +45,20 @@ def read() -> None:
     A value is taken as it stands; whoever shows the control refuses what it cannot be (`choose`).
     """
     given = st.query_params.to_dict()
-    if given and given != st.session_state.get(_WRITTEN) and not _late(given):
-        st.session_state[_SAID] = []
+    if ADDRESS.asks(given):
+        ADDRESS.hush()
         given = _short_enough(given)
         for key, default in DEFAULTS.items():
             st.session_state[key] = _value(given[key], default) if key in given else _copy(default)
         for key in st.session_state.pop(_DRAWN, set()):  # what it does not name is at its default
             st.session_state.pop(key, None)
         st.session_state[_PARAMETERS] = {k: v for k, v in given.items() if "." in k}
-        st.session_state.pop(_WRITTEN, None)
+        ADDRESS.taken()
         st.session_state[_NAMED] = list(given)
         _take_digest(given.get(AS))
     for key, default in DEFAULTS.items():
         st.session_state.setdefault(key, _copy(default))
     st.session_state.setdefault(_PARAMETERS, {})
-    st.session_state.setdefault(_SAID, [])
 
 
 def _short_enough(given: dict[str, str]) -> dict[str, str]:
@@ -115,8 +111,7 @@ def made_with() -> Digest | None:
 
 def forget() -> None:
     """Take the next address as a wish, even one that this session wrote before."""
-    for key in (_WRITTEN, _EARLIER):
-        st.session_state.pop(key, None)
+    ADDRESS.forget()
 
 
 def permalink(digest: Digest | None) -> str:
@@ -125,33 +120,21 @@ def permalink(digest: Digest | None) -> str:
     Args:
         digest: of the numbers, once they are known.
     """
-    query = {k: v for k, v in st.session_state.get(_WRITTEN, {}).items() if k != AS}
+    query = {k: v for k, v in (ADDRESS.written or {}).items() if k != AS}
     if digest is not None:
         query[AS] = str(digest)
     where = st.context.url or ""
     return f"{where}?{urlencode(query, safe=',/')}" if query else where
 
 
-def _late(given: dict[str, str]) -> bool:
-    """Whether a browser says what stood in its address before it heard of the change.
-
-    A slow one may answer with the last address but one; taken for a wish, it would undo the choice
-    just made. Only going back or forward in the history asks for an address written before.
-    """
-    context = get_script_run_ctx()
-    history = context is not None and context.is_history_navigation
-    return not history and given in st.session_state.get(_EARLIER, [])
-
-
 def say(sentence: str) -> None:
     """Note what a link asked for and could not get; it is shown until a control is changed."""
-    if sentence not in st.session_state[_SAID]:
-        st.session_state[_SAID].append(sentence)
+    ADDRESS.say(sentence)
 
 
 def said() -> list[str]:
     """What was noted, in order."""
-    return list(st.session_state[_SAID])
+    return ADDRESS.said()
 
 
 def _copy(default: Any) -> Any:
@@ -200,7 +183,7 @@ def waiting(key: str) -> str | None:
 
 def fresh() -> bool:
     """Whether this run took its controls from an address."""
-    return _WRITTEN not in st.session_state
+    return ADDRESS.written is None
 
 
 def write(parameters: dict[str, Any]) -> None:
@@ -219,22 +202,14 @@ def write(parameters: dict[str, Any]) -> None:
         elif value != default:
             values[key] = str(value)
     values |= {key: str(value) for key, value in parameters.items()}
-    before = st.session_state.get(_WRITTEN)
+    before = ADDRESS.written
     if before is not None and _of_the_case(before) != _of_the_case(values):
         st.session_state.pop(_MADE_WITH, None)
     if (made := made_with()) is not None:
         values[AS] = str(made)
     if before is None:
         _say_unknown(st.session_state.pop(_NAMED, ()))
-    if before is not None and before != values:
-        st.session_state[_SAID] = []
-    now = st.query_params.to_dict()
-    if values != now and not (values == before and _late(now)):
-        st.query_params.from_dict(values)
-    if before is not None and values != before:
-        earlier = [old for old in st.session_state.get(_EARLIER, []) if old != values]
-        st.session_state[_EARLIER] = [*earlier, before][-_REMEMBERED:]
-    st.session_state[_WRITTEN] = values
+    ADDRESS.write(values)
 
 
 def _of_the_case(values: dict[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import streamlit as st
 
 EVERY = 0.4
 SELDOM = 1.2  # of what is filled in below the pictures while somebody looks at these
+DRAWN = "pictures drawn"
 
 
 def polled(body: Callable[[], bool], *, active: bool, every: float = EVERY) -> None:
@@ -26,6 +27,32 @@ def polled(body: Callable[[], bool], *, active: bool, every: float = EVERY) -> N
             st.rerun()
 
     part()
+
+
+def pictures_first() -> bool:
+    """Whether what stands below the pictures has to wait for them, once a visit.
+
+    Charts and highlighted code cost a browser seconds when it first meets them. A browser that is
+    busy with the pictures asks later for the rest, which is then shown by another run of the page.
+    """
+    if is_drawn():
+        return False
+    looks = iter((True, False))
+
+    def wait() -> bool:
+        if next(looks, False):
+            st.skeleton(height=320)
+            return True
+        st.session_state[DRAWN] = True
+        return False
+
+    polled(wait, active=True)
+    return True
+
+
+def is_drawn() -> bool:
+    """Whether a browser of this visit has had the time to draw its first pictures."""
+    return bool(st.session_state.get(DRAWN))
 
 
 def visitor() -> str:

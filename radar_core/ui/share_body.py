@@ -9,7 +9,7 @@ import streamlit as st
 from radar_core.case.digest import comparison, digest
 from radar_core.ui import link
 from radar_core.ui.jobs import device_jobs
-from radar_core.ui.polling import visitor
+from radar_core.ui.polling import is_drawn, visitor
 from radar_core.ui.text import plain, quiet
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def share(wanted: Wanted) -> None:
             return
         result = _computed(wanted)
         st.session_state[_KNOWN] = spec.key() if result else ""
+        if not is_drawn():
+            st.skeleton(height=200)
+            return
         st.markdown("**Link**")
         address = link.permalink(digest(result) if result else None)
         st.code(address, language=None, wrap_lines=True)

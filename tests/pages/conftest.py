@@ -17,6 +17,7 @@ from radar_core.ui.jobs import (
     picture_jobs,
     summary_jobs,
 )
+from radar_core.ui.polling import DRAWN
 from tests.pages.toy import write_toy_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,7 @@ def app(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
     def open_page(page: str = "", **query: str) -> AppTest:
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+        at.session_state[DRAWN] = True  # no browser is there to draw pictures first
         for key, value in query.items():
             at.query_params[key] = value
         at.run()

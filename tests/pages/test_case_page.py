@@ -13,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
-from radar_core.ui import link
+from radar_core.ui import address as address_module
 from radar_core.ui.text import plain
 from tests.data.dicoms import SECRETS, dicom
 from tests.pages.conftest import address, finished, followed, until
@@ -184,7 +184,7 @@ def test_a_late_address_undoes_nothing_and_history_goes_back(
     assert address(at)["image"] == "phantom-test-0003"
     at.query_params["image"] = before["image"]  # as a browser says that has not heard of it yet
     told = SimpleNamespace(is_history_navigation=history)
-    monkeypatch.setattr(link, "get_script_run_ctx", lambda: told)
+    monkeypatch.setattr(address_module, "get_script_run_ctx", lambda: told)
     at.run()
     assert image_field(at).value == f"phantom-test-000{0 if history else 3}"
 

@@ -156,6 +156,7 @@ def test_explanations_of_nothing_turned_say_so(app: Open, done: Path) -> None:
 
     (done / "results").mkdir()
     pd.DataFrame().to_parquet(done / "results" / "consistency.parquet")
+    (done / "results" / "report.html").touch()
     at = app("experiments")
     at.button(key="experiments.open.done").click().run()
     at.session_state["experiments.view"] = "explanations"

@@ -34,6 +34,8 @@ class RayEngine:
         # Set before Ray is loaded: it reads them once.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+        # Else whatever runs beside its workers takes the cores from them.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError:
