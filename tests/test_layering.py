@@ -32,6 +32,7 @@ LEVELS = (
         "training",
         "adoption",
         "experiments",
+        "uncover",
         "reports",
         "launch",
         "report",

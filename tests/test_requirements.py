@@ -12,7 +12,7 @@ import pytest
 from radar_core.settings import ROOT
 
 PACKAGE = {"PIL": "pillow", "fpdf": "fpdf2", "skimage": "scikit-image", "sklearn": "scikit-learn"}
-PACKAGE |= {"xdist": "pytest-xdist"}
+PACKAGE |= {"xdist": "pytest-xdist", "pytorch_ood": "pytorch-ood", "mlflow": "mlflow-skinny"}
 OURS = {"radar_core", "pages", "app", "tests"}
 
 

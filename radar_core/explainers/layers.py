@@ -49,7 +49,7 @@ def class_activation_map(
     parts, grid = [], [0, 0]
     for i in range(0, len(images), step):
         progress.step(i / len(images), note)
-        held, gradients = layer_pass(model, images[i : i + step], targets[i : i + step])
+        held, gradients, _ = layer_pass(model, images[i : i + step], targets[i : i + step])
         grid = list(held.shape[-2:])
         coarse = F.relu((weights(held, gradients)[..., None, None] * held).sum(1, keepdim=True))
         parts.append(F.interpolate(coarse, images.shape[-2:], mode="bilinear")[:, 0])
@@ -59,9 +59,12 @@ def class_activation_map(
 
 
 def layer_pass(
-    model: Classifier, images: Float[Tensor, "n 3 h w"], targets: Int64[Tensor, " n"]
-) -> tuple[Float[Tensor, "n c g f"], Float[Tensor, "n c g f"]]:
-    """What the Grad-CAM layer holds, and the gradient of each target's logit by it, in one pass.
+    model: Classifier, images: Float[Tensor, "n 3 h w"], targets: Int64[Tensor, " n"] | None
+) -> tuple[Float[Tensor, "n c g f"], Float[Tensor, "n c g f"], Float[Tensor, "n k"]]:
+    """What the Grad-CAM layer holds, the gradient of each target's logit by it, and the logits.
+
+    Args:
+        targets: None for the class read in each image.
 
     Raises:
         BadModel: see `class_activation_map`.
@@ -82,15 +85,16 @@ def layer_pass(
         )
     gradient = None
     if logits.requires_grad:
+        chosen = logits.argmax(1) if targets is None else targets
         (gradient,) = torch.autograd.grad(
-            logits.gather(1, targets[:, None]).sum(), held, allow_unused=True
+            logits.gather(1, chosen[:, None]).sum(), held, allow_unused=True
         )
     if gradient is None:
         raise BadModel(
             f"the logits have no gradient by {layer}; name a convolutional block that they "
             "depend on as cam_layer"
         )
-    return held.detach().float(), gradient.float()
+    return held.detach().float(), gradient.float(), logits.detach()
 
 
 @contextlib.contextmanager

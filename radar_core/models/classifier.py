@@ -244,19 +244,32 @@ class Classifier(nn.Module):
         Raises:
             BadModel: the module has no linear layer.
         """
+        with self.held(), self.penultimate() as seen:
+            step = batch_size(*images.shape[-2:], gradients=False)
+            for i in range(0, len(images), step):
+                self(images[i : i + step])
+        return torch.cat(seen)
+
+    @contextlib.contextmanager
+    def penultimate(self) -> Iterator[list[Tensor]]:
+        """What the last linear layer is given in each pass of the block, (n, f) each.
+
+        Raises:
+            BadModel: the module has no linear layer.
+        """
         linear = [m for m in self.module.modules() if isinstance(m, nn.Linear)]
         if not linear:
             raise BadModel(f"{self.name} has no linear layer, so it has no penultimate features")
         seen: list[Tensor] = []
-        with self.held():
-            hook = linear[-1].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-            try:
-                step = batch_size(*images.shape[-2:], gradients=False)
-                for i in range(0, len(images), step):
-                    self(images[i : i + step])
-            finally:
-                hook.remove()
-        return torch.cat(seen).float().flatten(1)
+
+        def keep(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+            seen.append(given[0].float().flatten(1))
+
+        hook = linear[-1].register_forward_pre_hook(keep)
+        try:
+            yield seen
+        finally:
+            hook.remove()
 
     def index(self, label: str) -> int:
         """The logit of a class name.

@@ -268,7 +268,7 @@ def _record(result: CaseResult) -> None:
         st.code(result.spec.command(), language=None, wrap_lines=True)
         st.download_button(
             "Download as JSON",
-            json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False),
+            lambda: json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False),
             f"radar-{result.spec.key()[:8]}.json",
             "application/json",
             icon=":material/download:",

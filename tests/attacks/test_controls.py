@@ -22,7 +22,7 @@ from radar_core.attacks.shift import Shift, shifted
 from radar_core.errors import BadParameter
 from tests import toys
 
-CONTROLS = ("sign_noise", "gaussian_noise", "jpeg", "brightness", "shift", "rotation")
+CONTROLS = ("sign_noise", "gaussian_noise", "jpeg", "brightness", "shift", "rotation", "resize")
 EPS = 8 / 255
 
 

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +62,18 @@ class RayEngine:
                 f"no Ray cluster answers at {address}; start one with ray start --head, or leave "
                 "out the address"
             )
+        # Workers of a Ray that is started here inherit what stands in the environment then; an
+        # environment of their own would have Ray start them by a command line that a path with a
+        # space breaks.
+        inherited = {} if address else self._environment(None)
         try:
-            self._ray.init(
-                logging_level=logging.ERROR, log_to_driver=False, ignore_reinit_error=True, **more
-            )
+            with _environment(inherited):
+                self._ray.init(
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                    ignore_reinit_error=True,
+                    **more,
+                )
         except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
             where = f" at {address}" if address else ""
             raise EngineUnavailable(
@@ -116,21 +124,30 @@ class RayEngine:
                         ray.kill(actor)
             ray.shutdown()
 
+    def _environment(self, device: str | None) -> dict[str, str]:
+        """What a worker is to find in its environment."""
+        from radar_core.settings import ROOT
+
+        variables = environment(self.threads, device)
+        variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        return variables
+
     def _actor(self) -> Any:
         from radar_core.settings import ROOT
 
-        variables = environment(self.threads, "cuda" if self._gpus else None)
-        variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        names = ("RADAR_DEVICE", "RADAR_PRECISION", "RADAR_MODELS", "RADAR_DATA", "RADAR_FETCHED")
-        variables |= {n: os.environ[n] for n in names if n in os.environ and n not in variables}
-        runtime: dict[str, Any] = {"env_vars": variables}
-        if self._address:
-            runtime["py_modules"] = [str(Path(ROOT) / "radar_core")]
-        options = {
+        options: dict[str, Any] = {
             "num_cpus": self.threads,
             "num_gpus": 1 if self._gpus else 0,
-            "runtime_env": runtime,
         }
+        if self._address:
+            variables = self._environment("cuda" if self._gpus else None)
+            names = (
+                *("RADAR_DEVICE", "RADAR_PRECISION", "RADAR_MODELS", "RADAR_DATA"),
+                "RADAR_FETCHED",
+            )
+            variables |= {n: os.environ[n] for n in names if n in os.environ and n not in variables}
+            modules = [str(Path(ROOT) / "radar_core")]
+            options["runtime_env"] = {"env_vars": variables, "py_modules": modules}
         return self._ray.remote(**options)(RayWorker).remote()
 
 
@@ -147,6 +164,21 @@ class RayWorker:
         from radar_core.experiments.engines.local import computed
 
         return computed(self._bench, cell)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """These variables in the environment while the block runs."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _answers(address: str) -> bool:

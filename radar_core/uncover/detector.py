@@ -1,0 +1,188 @@
+"""A detector of one model: scores fitted on clean images, combined, and calibrated on others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from radar_core.detection import DETECTORS, State
+from radar_core.errors import BadModel
+from radar_core.uncover.combination import Combination
+from radar_core.writing import write_whole
+
+if TYPE_CHECKING:
+    from radar_core.detection.seen import Seen
+    from radar_core.models.classifier import Classifier
+
+FORMAT = 1
+FALSE_ALARMS = 0.05  # share of clean images that are called suspicious
+ENDING = ".detector.safetensors"
+
+Measured = Mapping[str, Tensor]  # by score: (n, d), what it is made of
+
+
+def measure(seen: Seen) -> dict[str, Tensor]:
+    """What every score takes of images, on the CPU; scores that the model has nothing for are left
+    out."""
+    found = {}
+    for id in DETECTORS:
+        score = DETECTORS.create(id)
+        if all(seen.has(need) for need in score.needs):
+            found[id] = score.measure(seen).detach().float().cpu()
+    return found
+
+
+def joined(parts: Sequence[Measured]) -> dict[str, Tensor]:
+    """What was measured of several batches, as one."""
+    return {id: torch.cat([part[id] for part in parts]) for id in parts[0]}
+
+
+def chosen(measured: Measured, rows: Any) -> dict[str, Tensor]:
+    """What was measured of some images."""
+    return {id: values[rows] for id, values in measured.items()}
+
+
+def fit_scores(measured: Measured, labels: Tensor) -> dict[str, State]:
+    """The state of every score, from clean training images alone."""
+    return {
+        id: {name: value.float() for name, value in DETECTORS.create(id).fit(m, labels).items()}
+        for id, m in measured.items()
+    }
+
+
+def scores(measured: Measured, states: Mapping[str, State]) -> dict[str, Tensor]:
+    """Every score of images, (n,) float32 each, higher for more suspicious."""
+    return {
+        id: DETECTORS.create(id).score(measured[id], state).float() for id, state in states.items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """What tells unusual images from clean ones, for one model.
+
+    Attributes:
+        about: of which model (`model`, `model_sha256`) and data it was made, of how many images,
+            against which attacks, with which versions and seed.
+        states: of each score.
+        clean: of each score, and of `suspicion`: the values of held-out clean images, sorted.
+        combination: of all scores to one suspicion.
+        threshold: suspicion that `FALSE_ALARMS` of the held-out clean images pass.
+        reach: how far from the nearest image known, clean or attacked, an image may lie before
+            nothing can be told of it; with `known`, the features of those images at length 1.
+    """
+
+    about: Mapping[str, Any]
+    states: Mapping[str, State]
+    clean: Mapping[str, Float[Tensor, " m"]]
+    combination: Combination
+    threshold: float
+    reach: float = float("inf")
+    known: Tensor = field(default_factory=lambda: torch.empty(0, 0))
+
+    def suspicion(self, measured: Measured) -> Float[Tensor, " n"]:
+        """How suspicious images are, all scores together; higher is more."""
+        return self.combination(scores(measured, self.states))
+
+    def percentile(self, name: str, value: float) -> float:
+        """The share of held-out clean images whose score, or `suspicion`, is lower, in per cent."""
+        reference = self.clean[name]
+        return 100.0 * float((reference < value).sum()) / len(reference)
+
+    def unlike(self, features: Float[Tensor, "n f"] | None) -> Tensor:
+        """(n,) whether images are like neither the clean nor the attacked ones of its making."""
+        if features is None or not len(self.known):
+            return torch.zeros(0 if features is None else len(features), dtype=torch.bool)
+        return nearest(features.cpu().float(), self.known) > self.reach
+
+    def check(self, model: Classifier) -> None:
+        """Refuse another model.
+
+        Raises:
+            BadModel: the detector was made for other weights.
+        """
+        if model.sha256() != self.about["model_sha256"]:
+            raise BadModel(
+                f"this detector was made for {self.about['model']}, not for {model.name} as it is; "
+                "make one for this model"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write it as one safetensors file.
+
+        Raises:
+            CannotWrite: no room, or no permission.
+        """
+        from safetensors.torch import save
+
+        tensors = {f"clean/{name}": value for name, value in self.clean.items()}
+        tensors |= {f"combination/{name}": v for name, v in self.combination.tensors().items()}
+        for id, state in self.states.items():
+            tensors |= {f"state/{id}/{name}": value for name, value in state.items()}
+        tensors["known"] = self.known.half()
+        said = {
+            "format": FORMAT,
+            "about": dict(self.about),
+            "scores": list(self.states),
+            "threshold": self.threshold,
+            "reach": self.reach if self.reach != float("inf") else None,
+        }
+        kept = {name: value.contiguous() for name, value in tensors.items()}
+        write_whole(path, save(kept, {"radar.detector": json.dumps(said, ensure_ascii=False)}))
+
+
+def load_detector(path: Path) -> Detector:
+    """Read what `Detector.save` wrote.
+
+    Raises:
+        BadModel: no such file, or it holds no detector that this version reads.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise BadModel(
+            f"there is no detector at {path}; python -m radar_core screen --fit makes one"
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            said = json.loads((file.metadata() or {})["radar.detector"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if said["format"] != FORMAT:
+            raise BadModel(f"{path} is a detector of another version of RADAR; make it anew")
+        return Detector(
+            about=said["about"],
+            states={id: _under(tensors, f"state/{id}/") for id in said["scores"]},
+            clean=_under(tensors, "clean/"),
+            combination=Combination.of(_under(tensors, "combination/"), said["scores"]),
+            threshold=float(said["threshold"]),
+            reach=float("inf") if said["reach"] is None else float(said["reach"]),
+            known=tensors["known"].float(),
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        raise BadModel(f"{path} holds no detector") from None
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t.float() for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def nearest(
+    features: Float[Tensor, "n f"], known: Float[Tensor, "m f"], *, own: bool = False
+) -> Float[Tensor, " n"]:
+    """The distance to the nearest known image, features at length 1.
+
+    Args:
+        own: each of the images is among the known ones, in their order, and does not count itself.
+    """
+    found = torch.nn.functional.normalize(features)
+    distances = torch.cdist(found, known, compute_mode="donot_use_mm_for_euclid_dist")
+    if own:
+        distances.fill_diagonal_(float("inf"))
+    return distances.amin(1)

@@ -1,0 +1,186 @@
+"""One image, screened: how unusual it is, why, and how often that would be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from radar_core.detection import DETECTORS
+from radar_core.detection.views import SQUEEZERS, TITLES
+from radar_core.runtime import Progress, count_passes
+from radar_core.types import Reading
+from radar_core.uncover.detector import FALSE_ALARMS, Detector, measure, scores
+from radar_core.uncover.look import look
+from radar_core.wording import ordinal
+
+if TYPE_CHECKING:
+    from radar_core.detection.seen import Seen
+    from radar_core.models.classifier import Classifier
+
+Verdict = Literal["usual", "unusual", "cannot tell"]
+DRIVERS = 3
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A score that drove the suspicion.
+
+    Attributes:
+        percentile: of the score among held-out clean images.
+        share: what it adds to the suspicion, more than it adds for the median clean image.
+        said: one sentence.
+    """
+
+    id: str
+    title: str
+    percentile: float
+    share: float
+    said: str
+
+
+@dataclass(frozen=True, eq=False)
+class Screening:
+    """What screening says of an image.
+
+    Attributes:
+        reading: of the image itself. squeezed: of what squeezers make of it, by their titles.
+        suspicion: log odds, comparable within one detector only.
+        percentile: share of held-out clean images that are less suspicious, in per cent.
+        drivers: the scores that raised the suspicion most, the strongest first.
+        seen: what the model saw, for pictures.
+        passes: forward and backward.
+    """
+
+    verdict: Verdict
+    reading: Reading
+    squeezed: dict[str, Reading]
+    suspicion: float
+    percentile: float
+    drivers: tuple[Driver, ...]
+    scores: dict[str, float]
+    seen: Seen
+    image: Tensor
+    passes: Any
+    detector: Detector
+
+    def sentence(self) -> str:
+        """The verdict, in one sentence that claims no more than is known."""
+        return sentence(self.verdict, self.percentile)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All but pictures, as plain values."""
+        return {
+            "verdict": self.verdict,
+            "sentence": self.sentence(),
+            "reading": {"label": self.reading.label, "probability": self.reading.probability},
+            "squeezed": {
+                name: {"label": r.label, "probability": r.probability}
+                for name, r in self.squeezed.items()
+            },
+            "suspicion": self.suspicion,
+            "percentile": self.percentile,
+            "threshold": self.detector.threshold,
+            "false_alarm_rate": FALSE_ALARMS,
+            "drivers": [
+                {"score": d.id, "percentile": d.percentile, "said": d.said} for d in self.drivers
+            ],
+            "scores": self.scores,
+            "passes": {"forward": self.passes.forward, "backward": self.passes.backward},
+            "detector": dict(self.detector.about),
+        }
+
+
+def screen(
+    model: Classifier,
+    image: Tensor,
+    detector: Detector,
+    *,
+    progress: Progress | None = None,
+) -> Screening:
+    """Screen one image.
+
+    Args:
+        image: (3, h, w) in [0, 1].
+
+    Raises:
+        BadModel: the detector was made for another model. Cancelled: the watcher asked to stop.
+    """
+    detector.check(model)
+    given = model.prepare(image)
+    with count_passes() as passes:
+        seen = look(model, given, seed=int(detector.about["seed"]), progress=progress)
+    measured = measure(seen)
+    values = scores(measured, detector.states)
+    suspicion = float(detector.combination(values)[0])
+    unlike = bool(detector.unlike(seen.features).any())
+    over = suspicion > detector.threshold
+    return Screening(
+        verdict="cannot tell" if unlike else "unusual" if over else "usual",
+        reading=model.reading(seen.logits[0].softmax(0).cpu()),
+        squeezed={
+            TITLES[name]: model.reading(seen.squeezed[name][0].softmax(0).cpu())
+            for name in SQUEEZERS
+        },
+        suspicion=suspicion,
+        percentile=detector.percentile("suspicion", suspicion),
+        drivers=_drivers(detector, values),
+        scores={name: float(value[0]) for name, value in values.items()},
+        seen=seen,
+        image=given[0],
+        passes=passes,
+        detector=detector,
+    )
+
+
+def _drivers(detector: Detector, values: dict[str, Tensor]) -> tuple[Driver, ...]:
+    """The scores that add most, beyond what they add for a clean image in the middle."""
+    shares = {n: float(s[0]) for n, s in detector.combination.shares(values).items()}
+    middle = {name: detector.clean[name].median().reshape(1) for name in values}
+    usual = {n: float(s[0]) for n, s in detector.combination.shares(middle).items()}
+    found = []
+    for id in sorted(shares, key=lambda name: usual[name] - shares[name]):
+        method: Any = DETECTORS[id]
+        percentile = detector.percentile(id, float(values[id][0]))
+        found.append(
+            Driver(id, method.title, percentile, shares[id] - usual[id], said(id, percentile))
+        )
+    return tuple(driver for driver in found[:DRIVERS] if driver.share > 0)
+
+
+def said(id: str, percentile: float) -> str:
+    """What a score found, in one sentence."""
+    method: Any = DETECTORS[id]
+    if percentile < 50:
+        return (
+            f"{method.title} is unusually low: lower than in "
+            f"{100 - percentile:.0f} % of clean images, as when a reading is too sure."
+        )
+    return f"The {method.said}: more than in {percentile:.0f} % of clean images."
+
+
+def sentence(verdict: Verdict, percentile: float) -> str:
+    """A verdict in one sentence."""
+    rate = f"{FALSE_ALARMS:.0%}".replace("%", " %")
+    if verdict == "cannot tell":
+        return (
+            "Cannot tell: the image is like neither the clean nor the attacked images that "
+            "screening was made with."
+        )
+    place = f"{ordinal(round(percentile))} percentile of clean images"
+    if verdict == "unusual":
+        return (
+            f"Unusual ({place}); not by itself evidence of tampering: {rate} of clean images are "
+            "called so."
+        )
+    return f"Nothing unusual ({place}); an attack made to pass this screening would look the same."
+
+
+def nearest_clean(detector: Detector, features: Tensor, count: int = 3) -> list[int]:
+    """The places, among the images that the detector was fitted on, of the nearest ones."""
+    bank = detector.states["knn"]["bank"]
+    unit = torch.nn.functional.normalize(features.cpu().float())
+    order: list[int] = torch.cdist(unit, bank)[0].argsort()[:count].tolist()
+    return order
