@@ -28,6 +28,7 @@ import tests.shapes
 ROOT = Path(__file__).resolve().parents[1]
 REAL_DATA = Path(os.environ.get("RADAR_REAL_DATA") or ROOT.parent / "shared" / "data")
 CHROMIUM = shutil.which("chromium")
+BEHIND = 10  # niceness of tests without a browser
 
 # The numerical packages: their shape annotations are checked at every call while tests run.
 install_import_hook(
@@ -53,6 +54,16 @@ class Scheduling(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     """Tests are shared out so by `--dist load`."""
     return Scheduling(config, log)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Of several processes, those that have no browser step back for the one that has.
+
+    A page that is slow is a test that fails; the others fill what time it leaves. (The process of
+    the browser comes to other tests last, and is then one of them.)
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.get_closest_marker("browser"):
+        os.nice(max(0, BEHIND - os.nice(0)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -83,3 +94,15 @@ def chromium() -> str:
     """The browser's executable; for tests marked `browser`."""
     assert CHROMIUM, "no chromium on the path: install Debian's package, or run .ci/run as root"
     return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file of a model that is sure of what it reads."""
+    from radar_core.models import save_model
+    from tests import toys
+
+    folder = tmp_path_factory.mktemp("decided")
+    card = {"architecture": "mobilenet_v3_small", "title": "Decided", "trained_on": "phantom"}
+    save_model(toys.decided(), folder / "decided.safetensors", card)
+    return str(folder / "decided.safetensors")

@@ -13,6 +13,8 @@ from radar_core.cli import (
     case,
     curve,
     dashboard,
+    detect,
+    detector,
     evaluate,
     experiment,
     export,
@@ -23,13 +25,14 @@ from radar_core.cli import (
     prepare,
     report,
     sanity,
+    screen,
     train,
 )
 from radar_core.errors import RadarError
 
 COMMANDS = (
     *(case, curve, floor, report, experiment, export, fit, evaluate, sanity, listing, train),
-    *(add, adopt, fetch, prepare, dashboard),
+    *(add, adopt, fetch, prepare, dashboard, screen, detector, detect),
 )
 
 

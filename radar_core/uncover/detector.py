@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 FALSE_ALARMS = 0.05  # share of clean images that are called suspicious
-ENDING = ".detector.safetensors"
+ENDING = ".detector"
 
 Measured = Mapping[str, Tensor]  # by score: (n, d), what it is made of
 
@@ -138,6 +138,23 @@ class Detector:
         write_whole(path, save(kept, {"radar.detector": json.dumps(said, ensure_ascii=False)}))
 
 
+def place_of(model: str, *, write: bool = False) -> Path:
+    """Where the detector of a model lies, or comes to lie.
+
+    Args:
+        model: a name or a file, as `load_model` takes it. A file has its detector beside it.
+        write: where a new one comes to lie.
+    """
+    from radar_core.settings import settings
+
+    path = Path(model).expanduser()
+    if path.suffix or len(path.parts) > 1:
+        return path.with_suffix(ENDING)
+    own = settings().trained_path / f"{model}{ENDING}"
+    there = [folder / f"{model}{ENDING}" for folder in settings().model_paths]
+    return own if write else next((p for p in [own, *there] if p.is_file()), own)
+
+
 def load_detector(path: Path) -> Detector:
     """Read what `Detector.save` wrote.
 
@@ -147,9 +164,7 @@ def load_detector(path: Path) -> Detector:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise BadModel(
-            f"there is no detector at {path}; python -m radar_core screen --fit makes one"
-        )
+        raise BadModel(f"there is no detector at {path}; python -m radar_core detector makes one")
     try:
         with safe_open(path, "pt") as file:
             said = json.loads((file.metadata() or {})["radar.detector"])

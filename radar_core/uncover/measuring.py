@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,10 +95,10 @@ class Measurer:
         path = None if self.folder is None else self.folder / f"{self._key(cases, change)}.npz"
         if path is not None and path.is_file():
             try:
-                with np.load(path) as kept:
+                with np.load(io.BytesIO(path.read_bytes())) as kept:
                     found = {name: torch.from_numpy(kept[name]) for name in kept.files}
                 return found, found.pop("counts")
-            except (OSError, ValueError, KeyError):
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
                 path.unlink(missing_ok=True)
         images = torch.cat([self.model.prepare(case.image) for case in cases])
         counts = torch.ones(len(cases), dtype=torch.bool)

@@ -13,8 +13,6 @@ from radar_core.experiments.engines import Event
 from radar_core.experiments.engines.local import computed
 from radar_core.experiments.spec import ExperimentSpec
 from radar_core.experiments.work import Bench
-from radar_core.models import save_model
-from tests import toys
 
 
 class InProcess:
@@ -34,16 +32,6 @@ class InProcess:
             self.cells += 1
             kind, values = computed(self.bench, cell)
             yield Event(kind, cell, **values)
-
-
-@pytest.fixture(scope="session")
-def decided(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The file of a model that is sure of what it reads."""
-    folder = tmp_path_factory.mktemp("experiment-models")
-    model = toys.decided()
-    card = {"architecture": "mobilenet_v3_small", "title": "Decided", "trained_on": "phantom"}
-    save_model(model, folder / "decided.safetensors", card)
-    return str(folder / "decided.safetensors")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,87 @@
+"""`detect`: how often screening is right, by score, attack and ε, on test images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radar_core.cli.common import watched, writable
+from radar_core.cli.detector import gathered, plan_options
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def add(commands: Any) -> None:
+    """Enter the command."""
+    command = commands.add_parser(
+        "detect", help="how often screening uncovers attacks, and how often it is wrong"
+    )
+    plan_options(command)
+    option = command.add_argument
+    option("--split", default="test", help="the images to test on")
+    option("--attacks", default="fgsm,pgd,deepfool,cw", help="attacks to test, with commas")
+    option("--eps", default="1/255,2/255,4/255", help="their ε, with commas")
+    option("--detectors", default="", help="scores to show, with commas; all by default")
+    option("--images", type=int, default=70, help="test images, classes in turn")
+    option("--out", type=Path, required=True, help="a folder for the tables")
+    option("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(run=_detect)
+
+
+def _detect(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from radar_core.detection import DETECTORS
+    from radar_core.uncover.bench import evaluate, measure_test
+    from radar_core.writing import write_all
+
+    wanted = [name for name in arguments.detectors.split(",") if name]
+    for name in wanted:
+        DETECTORS[name]  # one that is none is said before minutes of work
+    writable(arguments.out)
+    arguments.keep = arguments.keep or arguments.out / "measured"
+    progress = watched()
+    data, model, plan, measurer, material = gathered(arguments, progress.part(0, 0.6))
+    tested = replace(
+        plan, attacks=tuple(arguments.attacks.split(",")), eps=tuple(arguments.eps.split(","))
+    )
+    found = measure_test(
+        data,
+        measurer,
+        tested.changes(),
+        arguments.images,
+        progress.part(0.6, 0.98),
+        arguments.split,
+    )
+    bench = evaluate(material, found, wanted)
+    progress.step(1.0, "written")
+    rows, alarms = bench.tables()
+    write_all(
+        {
+            arguments.out / "detection.csv": rows.to_csv(index=False).encode(),
+            arguments.out / "false_alarms.csv": alarms.to_csv(index=False).encode(),
+        }
+    )
+    if arguments.json:
+        tables = {"detection": _plain(rows), "false_alarms": _plain(alarms)}
+        about = {"model": model.name, "data": data.name, "images": len(found.images)}
+        print(json.dumps({**about, **tables}, ensure_ascii=False, allow_nan=False))
+    else:
+        print(_said(rows, alarms))
+    return 0
+
+
+def _plain(table: DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", force_ascii=False))
+    return rows
+
+
+def _said(rows: DataFrame, alarms: DataFrame) -> str:
+    """The tables as text: AUROC of each score by attack and ε, low ε first."""
+    wide = rows.assign(frame=rows.attack + " " + rows.eps).pivot_table(
+        index="detector", columns="frame", values="auroc", sort=False
+    )
+    return f"{wide.round(3).to_string()}\n\n{alarms.round(3).to_string(index=False)}"

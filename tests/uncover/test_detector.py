@@ -1,0 +1,292 @@
+"""A detector made for real of a toy model on the phantom: fitted, saved, read back, used."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from radar_core.cli import main
+from radar_core.data import open_data
+from radar_core.detection import DETECTORS
+from radar_core.errors import BadData, BadModel, Cancelled
+from radar_core.models import load_model
+from radar_core.runtime import Progress, count_passes
+from radar_core.uncover import measuring
+from radar_core.uncover.bench import evaluate, measure_test
+from radar_core.uncover.detector import FALSE_ALARMS, load_detector, place_of
+from radar_core.uncover.look import PASSES, look
+from radar_core.uncover.making import Plan, assemble, described, gather, make_detector
+from radar_core.uncover.measuring import CLEAN, Change, Measurer
+from radar_core.uncover.screening import screen, sentence
+
+PLAN = Plan(fit=21, tune=7, calibrate=42, attacks=("fgsm", "deepfool"), eps=("8/255",), seed=2)
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return open_data("phantom")
+
+
+@pytest.fixture(scope="module")
+def model(decided):
+    return load_model(decided)
+
+
+@pytest.fixture(scope="module")
+def material(phantom, model, tmp_path_factory):
+    torch.set_num_threads(2)
+    measurer = Measurer(model, PLAN.seed, tmp_path_factory.mktemp("measured"))
+    return gather(phantom, model, PLAN, measurer, Progress())
+
+
+@pytest.fixture(scope="module")
+def detector(phantom, model, material):
+    return assemble(material, described(phantom, model, PLAN, material))
+
+
+@pytest.fixture(scope="module")
+def file(detector, tmp_path_factory):
+    path = tmp_path_factory.mktemp("detector") / "decided.detector"
+    detector.save(path)
+    return path
+
+
+def test_it_says_what_it_was_made_of(detector, model):
+    about = detector.about
+    assert (about["fitted_on"], about["calibrated_on"]) == (21, 42)
+    assert about["model_sha256"] == model.sha256() and about["attacks"] == ["fgsm", "deepfool"]
+    assert set(detector.states) == set(DETECTORS) == set(about["scores"])
+    assert all(len(detector.clean[name]) == 42 for name in [*detector.states, "suspicion"])
+
+
+def test_the_threshold_lets_one_clean_image_in_twenty_pass(detector, material):
+    suspicion = detector.suspicion(material.held_out)
+    over = int((suspicion > detector.threshold).sum())
+    assert over <= FALSE_ALARMS * 42 and over >= 1
+    assert detector.percentile("suspicion", float(suspicion.max()) + 1) == 100
+    assert detector.percentile("suspicion", float(suspicion.min())) == 0
+
+
+def test_scores_learn_from_clean_training_images_alone(material, model, phantom):
+    """What is attacked, tuned or held out moves no score's state."""
+    from dataclasses import replace
+
+    other = assemble(replace(material, attacked={"fgsm": material.attacked["fgsm"]}), {})
+    same = assemble(material, {})
+    for id, state in same.states.items():
+        assert all(torch.equal(state[name], other.states[id][name]) for name in state)
+
+
+def test_one_image_is_screened(detector, model, phantom):
+    case = phantom.split("test")[0]
+    found = screen(model, case.image, detector)
+    assert found.verdict in ("usual", "unusual", "cannot tell")
+    assert found.reading.label == model.read(model.prepare(case.image))[0].label
+    assert set(found.scores) == set(DETECTORS) and len(found.drivers) <= 3
+    assert 0 <= found.percentile <= 100
+    assert found.passes.forward + found.passes.backward == PASSES <= 40
+    json.dumps(found.as_dict(), allow_nan=False)
+    assert screen(model, case.image, detector).scores == found.scores, "the same twice"
+
+
+def test_what_is_saved_is_what_is_read(detector, file, model, phantom):
+    again = load_detector(file)
+    image = phantom.split("test")[1].image
+    one, other = screen(model, image, detector), screen(model, image, again)
+    assert one.scores == other.scores and one.suspicion == other.suspicion
+    assert (one.percentile, one.verdict) == (other.percentile, other.verdict)
+    assert again.about == json.loads(json.dumps(detector.about))
+
+
+def test_another_model_is_refused(detector, file):
+    other = load_model("phantom")
+    with pytest.raises(BadModel, match="was made for"):
+        screen(other, torch.rand(3, 64, 64), detector)
+
+
+def test_a_file_that_is_none(tmp_path):
+    with pytest.raises(BadModel, match="python -m radar_core detector"):
+        load_detector(tmp_path / "none.detector")
+    (tmp_path / "bad.detector").write_bytes(b"PK\x03\x04 no detector")
+    with pytest.raises(BadModel, match="holds no detector"):
+        load_detector(tmp_path / "bad.detector")
+
+
+def test_features_far_from_all_that_is_known_cannot_be_told(detector, model, phantom):
+    from dataclasses import replace
+
+    assert not detector.unlike(detector.known[:5]).any()
+    assert detector.unlike(-detector.known[:5]).all()
+    nowhere = replace(detector, known=-detector.known)
+    assert screen(model, phantom.split("test")[0].image, nowhere).verdict == "cannot tell"
+
+
+def test_too_few_clean_images_are_refused(phantom, model):
+    few = Plan(fit=14, tune=7, calibrate=20, attacks=("fgsm",), eps=("8/255",))
+    with pytest.raises(BadData, match="takes 40 or more"):
+        make_detector(phantom, model, few)
+
+
+def test_a_model_of_other_classes_is_refused(phantom):
+    from tests import toys
+
+    with pytest.raises(BadModel, match="knows none of the classes"):
+        make_detector(phantom, toys.conv(), PLAN)
+
+
+def test_nothing_turned_is_nothing_to_learn_from(material):
+    from dataclasses import replace
+
+    none = {n: {id: v[:0] for id, v in m.items()} for n, m in material.attacked.items()}
+    with pytest.raises(BadData, match="no attack turned"):
+        assemble(replace(material, attacked=none), {})
+
+
+def test_a_model_without_features_has_fewer_scores(phantom):
+    from tests import toys
+
+    model = toys.conv()
+    seen = look(model, torch.rand(2, 3, model.input_size, model.input_size))
+    from radar_core.uncover.detector import measure
+
+    full = set(measure(seen))
+    assert {"max_softmax", "squeezing", "noise_vote"} <= full
+    assert ("mahalanobis" in full) == (seen.features is not None)
+    assert ("cam_stability" in full) == (seen.maps is not None)
+
+
+def test_looking_is_the_same_alone_and_in_company(model, phantom):
+    cases = [phantom.split("test")[n] for n in range(3)]
+    images = torch.cat([model.prepare(case.image) for case in cases])
+    together, alone = look(model, images, seed=1), look(model, images[1:2], seed=1)
+    torch.testing.assert_close(together.logits[1:2], alone.logits, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(together.noisy[:, 1:2], alone.noisy, rtol=1e-3, atol=1e-3)
+    assert list(together.map_views) == [
+        "bits",
+        "median",
+        "nlm",
+        *(f"noise {n}" for n in (1, 2, 3, 4)),
+    ]
+
+
+def test_maps_and_logits_are_those_of_the_library(model, phantom):
+    from radar_core.api import explain
+
+    image = model.prepare(phantom.split("test")[0].image)
+    seen = look(model, image)
+    torch.testing.assert_close(seen.logits.softmax(1), model.probabilities(image))
+    torch.testing.assert_close(seen.features, model.features(image))
+    grid = seen.maps[:, None]
+    upsampled = torch.nn.functional.interpolate(grid, image.shape[-2:], mode="bilinear")[:, 0]
+    torch.testing.assert_close(upsampled, explain(model, image, "gradcam").maps)
+
+
+def test_what_was_measured_is_kept_and_a_damaged_file_is_measured_anew(
+    model, phantom, tmp_path, monkeypatch
+):
+    cases = [phantom.split("test")[n] for n in range(2)]
+    measurer = Measurer(model, 0, tmp_path)
+    change = Change("fgsm", "8/255")
+    first, counts = measurer(cases, change)
+    calls = []
+    monkeypatch.setattr(measuring, "look", lambda *a, **k: calls.append(1) or look(*a, **k))
+    again, counts_again = measurer(cases, change)
+    assert not calls and torch.equal(counts, counts_again)
+    assert all(torch.equal(first[id], again[id]) for id in first)
+    (path,) = tmp_path.glob("*.npz")
+    path.write_bytes(path.read_bytes()[:100])
+    anew, _ = measurer(cases, change)
+    assert calls and all(torch.equal(first[id], anew[id]) for id in first)
+    measurer(cases, CLEAN)
+    Measurer(model, 1, tmp_path)(cases, change)
+    assert len(list(tmp_path.glob("*.npz"))) == 3, "another change, another seed: another file"
+
+
+def test_it_can_be_stopped(phantom, model):
+    progress = Progress()
+
+    def stop(fraction, note=""):
+        raise Cancelled("cancelled")
+
+    progress.step = stop
+    with pytest.raises(Cancelled):
+        gather(phantom, model, PLAN, Measurer(model), progress)
+
+
+def test_the_bench_counts_what_it_says(material, phantom, model, tmp_path):
+    changes = [Change("fgsm", "8/255"), Change("deepfool")]
+    tested = measure_test(phantom, Measurer(model, 2, tmp_path), changes, 7, Progress())
+    bench = evaluate(material, tested)
+    rows, alarms = bench.tables()
+    assert set(rows.detector) == {*DETECTORS, "combined"} and len(rows) == 2 * 14
+    assert list(alarms.images_are) == ["clean", *measuring.BENIGN]
+    turned = int(tested.attacked["deepfool", "own"][1].sum())
+    here = rows[(rows.attack == "deepfool") & (rows.detector == "max_softmax")].iloc[0]
+    assert here.images == turned
+    from sklearn.metrics import roc_auc_score
+
+    hostile = tested.attacked["deepfool", "own"]
+    benign = torch.cat(
+        [tested.clean["max_softmax"], *(m["max_softmax"] for m in tested.changed.values())]
+    )
+    score = DETECTORS.create("max_softmax")
+    attacked = score.score(hostile[0]["max_softmax"][hostile[1]], {})
+    calm = score.score(benign, {})
+    truth = np.r_[np.ones(len(attacked)), np.zeros(len(calm))]
+    expected = roc_auc_score(truth, torch.cat([attacked, calm]).numpy())
+    assert here.auroc == pytest.approx(expected, abs=1e-9)
+
+
+def test_an_attack_is_tested_by_a_combination_that_has_not_seen_it(material, monkeypatch):
+    seen = []
+    real = assemble
+
+    def spy(given, about, leave_out=()):
+        seen.append(tuple(leave_out))
+        return real(given, about, leave_out)
+
+    monkeypatch.setattr("radar_core.uncover.bench.assemble", spy)
+    clean = {id: values[:3] for id, values in material.held_out.items()}
+    from radar_core.uncover.bench import Tested
+
+    counts = torch.ones(3, dtype=torch.bool)
+    tested = Tested(("a", "b", "c"), clean, {}, {("fgsm", "8/255"): (clean, counts)})
+    evaluate(material, tested)
+    assert seen == [(), ("fgsm",)]
+
+
+def test_commands(decided, file, tmp_path, capsys):
+    assert main(["screen", "3", "--model", decided, "--detector", str(file), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["verdict"] in ("usual", "unusual", "cannot tell") and said["sentence"]
+    (tmp_path / "empty.png").write_bytes(b"no picture")
+    code = main(
+        ["screen", str(tmp_path / "empty.png"), "--model", decided, "--detector", str(file)]
+    )
+    assert code == 2 and capsys.readouterr().err.startswith("radar: ")
+    assert main(["screen", "3", "--model", "phantom", "--detector", str(file)]) == 2
+    assert "was made for" in capsys.readouterr().err
+
+
+def test_verdicts_claim_no_more_than_is_known():
+    unusual = sentence("unusual", 97.4)
+    assert "97th percentile" in unusual and "not by itself evidence of tampering" in unusual
+    assert "5 % of clean images" in unusual
+    assert sentence("cannot tell", 99).startswith("Cannot tell")
+    usual = sentence("usual", 40)
+    assert "safe" not in usual and "would look the same" in usual
+
+
+def test_a_detector_lies_beside_its_model(tmp_path, monkeypatch):
+    assert place_of(str(tmp_path / "mine.safetensors")) == tmp_path / "mine.detector"
+    monkeypatch.setenv("RADAR_MODELS", str(tmp_path))
+    assert place_of("mine", write=True) == tmp_path / "mine.detector"
+
+
+def test_passes_are_counted_once(model):
+    with count_passes() as passes:
+        look(model, torch.rand(1, 3, model.input_size, model.input_size))
+    assert passes.forward + passes.backward == PASSES
