@@ -27,7 +27,7 @@ TOGETHER = "combined"
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class Measurements:
     """Test images, measured clean, benignly changed and attacked.
 
     Attributes:
@@ -71,7 +71,7 @@ def measure_test(
     count: int,
     progress: Progress,
     split: str = "test",
-) -> Tested:
+) -> Measurements:
     """Look at test images, clean and changed.
 
     Args:
@@ -90,7 +90,7 @@ def measure_test(
         here = progress.part(number / len(work), (number + 1) / len(work))
         found.append(measurer(cases, change, here))
     attacked = zip(changes, found[1 + len(harmless) :], strict=True)
-    return Tested(
+    return Measurements(
         tuple(case.id for case in cases),
         found[0][0],
         {title: measured for title, (measured, _) in zip(harmless, found[1:], strict=False)},
@@ -99,7 +99,11 @@ def measure_test(
 
 
 def evaluate(
-    material: Material, tested: Tested, detectors: Sequence[str] = (), *, left_out: bool = True
+    material: Material,
+    tested: Measurements,
+    detectors: Sequence[str] = (),
+    *,
+    left_out: bool = True,
 ) -> Bench:
     """Compare every score, and their combination, on the test images.
 

@@ -15,7 +15,7 @@ from radar_core.errors import BadData, BadModel, Cancelled
 from radar_core.models import load_model
 from radar_core.runtime import Progress, count_passes
 from radar_core.uncover import measuring
-from radar_core.uncover.bench import evaluate, measure_test
+from radar_core.uncover.bench import Measurements, evaluate, measure_test
 from radar_core.uncover.detector import FALSE_ALARMS, load_detector, place_of
 from radar_core.uncover.look import PASSES, look
 from radar_core.uncover.making import Plan, assemble, described, gather, make_detector
@@ -216,28 +216,39 @@ def test_it_can_be_stopped(phantom, model):
         gather(phantom, model, PLAN, Measurer(model), progress)
 
 
-def test_the_bench_counts_what_it_says(material, phantom, model, tmp_path):
+def test_test_images_are_measured_in_every_form(phantom, model, tmp_path):
     changes = [Change("fgsm", "8/255"), Change("deepfool")]
-    tested = measure_test(phantom, Measurer(model, 2, tmp_path), changes, 7, Progress())
-    bench = evaluate(material, tested)
-    rows, alarms = bench.tables()
-    assert set(rows.detector) == {*DETECTORS, "combined"} and len(rows) == 2 * 14
-    assert list(alarms.images_are) == ["clean", *measuring.BENIGN]
-    turned = int(tested.attacked["deepfool", "own"][1].sum())
-    here = rows[(rows.attack == "deepfool") & (rows.detector == "max_softmax")].iloc[0]
-    assert here.images == turned
+    tested = measure_test(phantom, Measurer(model, 2, tmp_path), changes, 2, Progress())
+    assert len(tested.images) == 2 and list(tested.changed) == list(measuring.BENIGN)
+    assert list(tested.attacked) == [("fgsm", "8/255"), ("deepfool", "own")]
+    for measured in (tested.clean, *tested.changed.values()):
+        assert all(len(values) == 2 for values in measured.values())
+
+
+def test_the_bench_counts_what_it_says(material):
     from sklearn.metrics import roc_auc_score
 
-    hostile = tested.attacked["deepfool", "own"]
-    benign = torch.cat(
-        [tested.clean["max_softmax"], *(m["max_softmax"] for m in tested.changed.values())]
-    )
-    score = DETECTORS.create("max_softmax")
-    attacked = score.score(hostile[0]["max_softmax"][hostile[1]], {})
-    calm = score.score(benign, {})
+    count = 12
+    hostile = {id: 1.5 * values[-count:] + 0.1 for id, values in material.held_out.items()}
+    clean, changed = ({id: v[at] for id, v in material.held_out.items()} for at in (
+        slice(0, count), slice(count, 2 * count)))  # fmt: skip
+    turned = torch.arange(count) > 0
+    tested = Measurements(
+        tuple(map(str, range(count))), clean, {"noise": changed},
+        {("deepfool", "own"): (hostile, turned)},
+    )  # fmt: skip
+    rows, alarms = evaluate(material, tested).tables()
+    assert list(rows.detector) == [*DETECTORS, "combined"]
+    assert list(alarms.images_are) == ["clean", "noise"] and set(alarms.images) == {count}
+    here = rows[rows.detector == "entropy"].iloc[0]
+    assert here.images == count - 1 and here.eps == "own"
+    score = DETECTORS.create("entropy")
+    attacked = score.score(hostile["entropy"][turned], {})
+    calm = torch.cat([score.score(each["entropy"], {}) for each in (clean, changed)])
     truth = np.r_[np.ones(len(attacked)), np.zeros(len(calm))]
     expected = roc_auc_score(truth, torch.cat([attacked, calm]).numpy())
     assert here.auroc == pytest.approx(expected, abs=1e-9)
+    assert here.auroc_low <= here.auroc <= here.auroc_high
 
 
 def test_an_attack_is_tested_by_a_combination_that_has_not_seen_it(material, monkeypatch):
@@ -250,10 +261,8 @@ def test_an_attack_is_tested_by_a_combination_that_has_not_seen_it(material, mon
 
     monkeypatch.setattr("radar_core.uncover.bench.assemble", spy)
     clean = {id: values[:3] for id, values in material.held_out.items()}
-    from radar_core.uncover.bench import Tested
-
     counts = torch.ones(3, dtype=torch.bool)
-    tested = Tested(("a", "b", "c"), clean, {}, {("fgsm", "8/255"): (clean, counts)})
+    tested = Measurements(("a", "b", "c"), clean, {}, {("fgsm", "8/255"): (clean, counts)})
     evaluate(material, tested)
     assert seen == [(), ("fgsm",)]
 
