@@ -28,7 +28,6 @@ import tests.shapes
 ROOT = Path(__file__).resolve().parents[1]
 REAL_DATA = Path(os.environ.get("RADAR_REAL_DATA") or ROOT.parent / "shared" / "data")
 CHROMIUM = shutil.which("chromium")
-BEHIND = 10  # niceness of tests without a browser
 
 # The numerical packages: their shape annotations are checked at every call while tests run.
 install_import_hook(
@@ -54,16 +53,6 @@ class Scheduling(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     """Tests are shared out so by `--dist load`."""
     return Scheduling(config, log)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Of several processes, those that have no browser step back for the one that has.
-
-    A page that is slow is a test that fails; the others fill what time it leaves. (The process of
-    the browser comes to other tests last, and is then one of them.)
-    """
-    if "PYTEST_XDIST_WORKER" in os.environ and not item.get_closest_marker("browser"):
-        os.nice(max(0, BEHIND - os.nice(0)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
