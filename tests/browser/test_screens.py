@@ -64,7 +64,7 @@ def shot(one: Visit, address: str) -> Image.Image:
     if "model=toy&attack=pgd" in address:
         one.finished(address)
         page.locator(".ticks i.ready:nth-child(11)").wait_for(state="attached")
-        page.get_by_role("button", name="Stop").wait_for(state="detached")
+        page.get_by_role("button", name="Stop").first.wait_for(state="detached")
     else:
         page.goto(address)
         marks = {"/": "Research software", "/present": "1 / 1", "/reader_study": "Your code"}

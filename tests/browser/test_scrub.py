@@ -39,7 +39,7 @@ def everything(one: Visit, address: str = CASE) -> Any:
     page = one.finished(address)
     page.locator(ALL_READY).wait_for(state="attached")
     page.locator(".ticks i:not(.ready)").first.wait_for(state="detached")
-    page.get_by_role("button", name="Stop").wait_for(state="detached")
+    page.get_by_role("button", name="Stop").first.wait_for(state="detached")
     one.settles()
     return page
 
