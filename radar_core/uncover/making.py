@@ -69,13 +69,14 @@ class Material:
     """What a detector is made of, measured.
 
     Attributes:
-        clean: of the images to fit on, with their `labels`.
+        clean: of the images to fit on, with their ids (`images`) and `labels`.
         tuning: clean and benignly changed images to combine with.
         attacked: by attack, those that were turned by it.
         held_out: clean images to calibrate on.
     """
 
     clean: Measured
+    images: tuple[str, ...]
     labels: Tensor
     tuning: Measured
     attacked: Mapping[str, Measured]
@@ -130,6 +131,7 @@ def gather(
     labels = torch.tensor([model.index(case.label) for case in fitting if case.label])
     return Material(
         found[0][1],
+        tuple(case.id for case in fitting),
         labels,
         joined([measured for _, measured, _ in found[1 : 2 + known]]),
         {name: joined(parts) for name, parts in attacked.items()},
@@ -206,6 +208,7 @@ def described(data: DataSet, model: Classifier, plan: Plan, material: Material) 
         "model_sha256": model.sha256(),
         "data": data.name,
         "fitted_on": len(material.labels),
+        "images": list(material.images),
         "calibrated_on": len(next(iter(material.held_out.values()))),
         "attacks": list(material.attacked),
         "attacked": {n: len(next(iter(m.values()))) for n, m in material.attacked.items()},

@@ -1,0 +1,134 @@
+"""What the page Screening computes in the background. No Streamlit here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radar_core.runtime import Progress
+from radar_core.ui.compute import Upload, open_offered
+
+if TYPE_CHECKING:
+    from radar_core.types import Case
+    from radar_core.ui.jobs import Steps
+    from radar_core.uncover.screening import Screening
+
+SIDE = 224  # pixels of a picture of the page
+
+
+@dataclass(frozen=True, eq=False)
+class Screened:
+    """A screened image with its pictures, as PNG.
+
+    Attributes:
+        pictures: `image`, `image map`, and the same of each squeezer by its name; `median evidence`
+            and `image evidence` of SHAP. nearest: the clean images most like it, with their class.
+    """
+
+    result: Screening
+    name: str
+    label: str | None
+    pictures: dict[str, bytes]
+    nearest: tuple[tuple[str, str, bytes], ...]
+
+    @property
+    def nbytes(self) -> int:
+        """What it holds."""
+        return sum(map(len, self.pictures.values())) + sum(len(p) for _, _, p in self.nearest)
+
+
+def screen_steps(data: str, image: str, model: str, upload: Upload | None) -> Steps:
+    """Screen an image of an offered data set, or an upload; yields one `Screened`."""
+
+    def steps(progress: Progress) -> Iterator[Screened]:
+        from radar_core.models.store import load_model
+        from radar_core.uncover.detector import load_detector, place_of
+        from radar_core.uncover.screening import screen
+
+        case = _case(data, image, upload)
+        classifier, detector = load_model(model), load_detector(place_of(model))
+        result = screen(classifier, case.image, detector, progress=progress.part(0, 0.9))
+        progress.step(0.9, "pictures")
+        yield Screened(result, case.id, case.label, _pictures(result), _nearest(result))
+
+    return steps
+
+
+def make_steps(data: str, model: str) -> Steps:
+    """Make the detector of a model and write it; yields its path."""
+
+    def steps(progress: Progress) -> Iterator[str]:
+        from radar_core.data.parts import with_splits
+        from radar_core.models.store import load_model
+        from radar_core.uncover.detector import place_of
+        from radar_core.uncover.making import make_detector
+
+        split, _ = with_splits(open_offered(data))
+        made = make_detector(split, load_model(model), progress=progress)
+        path = place_of(model, write=True)
+        made.save(path)
+        yield str(path)
+
+    return steps
+
+
+def _case(data: str, image: str, upload: Upload | None) -> Case:
+    from radar_core.data.base import make_case
+    from radar_core.data.images import decode
+
+    if upload is not None:
+        pixels = decode(upload.data, upload.name, frame=upload.frame)
+        return make_case(upload.name, pixels, source="upload")
+    found = open_offered(data)
+    return found.case(found.find(image))
+
+
+def _pictures(result: Screening) -> dict[str, bytes]:
+    import torch.nn.functional as F
+
+    from radar_core.detection.views import SQUEEZERS
+    from radar_core.pictures import overlay, own_scale, to_pixels
+    from radar_core.view.blob import png
+
+    seen, image = result.seen, result.image[None]
+    variants = {"image": image} | {name: squeeze(image) for name, squeeze in SQUEEZERS.items()}
+    pictures = {name: png(to_pixels(each[0].cpu().numpy())) for name, each in variants.items()}
+    maps = {"image": seen.maps, **seen.map_views}
+    evidence = {"image": seen.attributions, **seen.attribution_views}
+    for name, each in variants.items():
+        pixels = each[0].cpu().numpy()
+        grid = maps.get(name)
+        if grid is not None:
+            size = each.shape[-2:]
+            values = F.interpolate(grid[:1, None], size=size, mode="bilinear")[0, 0].cpu().numpy()
+            pictures[f"{name} map"] = png(overlay(pixels, values / np.float32(own_scale(values)), signed=False))
+        found = evidence.get(name)
+        if found is not None:
+            values = np.asarray(found[0].cpu().numpy())
+            pictures[f"{name} evidence"] = png(
+                overlay(pixels, values / np.float32(own_scale(values)), signed=True)
+            )
+    return pictures
+
+
+def _nearest(result: Screening) -> tuple[tuple[str, str, bytes], ...]:
+    """The clean images that the model finds most like it, where their data set is there."""
+    from radar_core.data.thumbnails import thumbnail
+    from radar_core.errors import RadarError
+    from radar_core.uncover.screening import nearest_clean
+
+    about = result.detector.about
+    if result.seen.features is None or "images" not in about:
+        return ()
+    try:
+        data = open_offered(about["data"])
+        found = []
+        for place in nearest_clean(result.detector, result.seen.features):
+            entry = data.find(about["images"][place])
+            found.append((entry.id, entry.label or "", thumbnail(data, entry, SIDE)))
+        return tuple(found)
+    except RadarError:
+        return ()
