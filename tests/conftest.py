@@ -28,6 +28,7 @@ import tests.shapes
 ROOT = Path(__file__).resolve().parents[1]
 REAL_DATA = Path(os.environ.get("RADAR_REAL_DATA") or ROOT.parent / "shared" / "data")
 CHROMIUM = shutil.which("chromium")
+LONGEST = ("browser", "experiments", "uncover", "pages", "attacks")
 
 # The numerical packages: their shape annotations are checked at every call while tests run.
 install_import_hook(
@@ -40,23 +41,29 @@ install_import_hook(
 
 
 class Scheduling(LoadScopeScheduling):
-    """One process runs all tests in the browser; whoever is free takes the next of the others.
+    """One process runs all tests in the browser; whoever is free takes the next file of the others.
 
-    The browser's tests share a server and want the machine to themselves as far as that goes.
-    (`--dist loadgroup` of pytest-xdist 3.8 groups nothing under pytest 9.2.)
+    The browser's tests share a server and want the machine to themselves as far as that goes; the
+    tests of another file share what it makes once. (`--dist loadgroup` of pytest-xdist 3.8 groups
+    nothing under pytest 9.2.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
-    """Tests are shared out so by `--dist load`."""
+    """Tests are shared out so by `--dist load`, in the order below."""
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what this machine cannot run; CI has to have a browser."""
+    """Begin with what takes longest, so that no process waits for another at the end.
+
+    What this machine cannot run is skipped, with the reason; CI has to have a browser.
+    """
+    items.sort(key=_turn)
     for item in items:
         if item.get_closest_marker("cuda") and not _cuda():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
@@ -64,6 +71,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no real images at {REAL_DATA}"))
         if item.get_closest_marker("browser") and not CHROMIUM and not os.environ.get("CI"):
             item.add_marker(pytest.mark.skip(reason="no chromium on the path"))
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.nodeid.split("/")[1]
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 def _cuda() -> bool:

@@ -42,13 +42,36 @@ async function decode(body, [offset, length], n) {
 }
 
 // A component as Streamlit mounts it: one instance a place, told of each change of its data.
+// While a page runs again on a busy server, Streamlit may take the place away for a moment: whoever
+// comes back soon finds all as it was, the zoom and the focus too.
+const AWAY_MS = 5000;
+
 function mounted(Kind) {
-  const there = new WeakMap();
-  return ({ data, parentElement, setTriggerValue }) => {
+  const there = new WeakMap(), away = new Map();
+  const start = (parent) => {
+    const one = new Kind(parent), { root } = one;
+    root?.addEventListener("focusin", (e) => { one.focused = e.target; });
+    root?.addEventListener("focusout", () => setTimeout(() => { if (root.isConnected && !root.contains(root.getRootNode().activeElement)) one.focused = undefined; }));
+    return one;
+  };
+  const back = (key, parent) => {
+    const [one, timer] = away.get(key);
+    clearTimeout(timer);
+    away.delete(key);
+    if (one.root) parent.append(one.root);
+    if (document.activeElement === document.body) one.focused?.focus({ preventScroll: true });
+    return one;
+  };
+  return ({ data, key, parentElement, setTriggerValue }) => {
     if (!data || !data.length) return undefined;
     let one = there.get(parentElement);
-    if (!one) there.set(parentElement, (one = new Kind(parentElement)));
+    if (!one) there.set(parentElement, (one = away.has(key) ? back(key, parentElement) : start(parentElement)));
     one.update(data, setTriggerValue);
-    return () => { one.destroy(); there.delete(parentElement); };
+    return () => {
+      there.delete(parentElement);
+      one.root?.remove();
+      away.get(key)?.[0].destroy();
+      away.set(key, [one, setTimeout(() => { away.delete(key); one.destroy(); }, AWAY_MS)]);
+    };
   };
 }

@@ -16,7 +16,7 @@ class Gallery {
     parent.append(this.root);
     this.urls = new Map(); // content hash -> object URL
     this.enter = (e) => {
-      if (document.activeElement === document.body && e.key.startsWith("Arrow") && !e.altKey && !e.ctrlKey && !e.metaKey) {
+      if (this.root.isConnected && document.activeElement === document.body && e.key.startsWith("Arrow") && !e.altKey && !e.ctrlKey && !e.metaKey) {
         e.preventDefault();
         this.spot()?.focus();
       }

@@ -32,10 +32,9 @@ def add(commands: Any) -> None:
 
 
 def _detect(arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
-
     from radar_core.detection import DETECTORS
     from radar_core.uncover.bench import evaluate, measure_test
+    from radar_core.uncover.making import Plan
     from radar_core.writing import write_all
 
     wanted = [name for name in arguments.detectors.split(",") if name]
@@ -44,14 +43,13 @@ def _detect(arguments: argparse.Namespace) -> int:
     writable(arguments.out)
     arguments.keep = arguments.keep or arguments.out / "measured"
     progress = watched()
-    data, model, plan, measurer, material = gathered(arguments, progress.part(0, 0.6))
-    tested = replace(
-        plan, attacks=tuple(arguments.attacks.split(",")), eps=tuple(arguments.eps.split(","))
-    )
+    attacks, eps = (tuple(given.split(",")) for given in (arguments.attacks, arguments.eps))
+    changes = Plan(attacks=attacks, eps=eps).changes()
+    data, model, _, measurer, material = gathered(arguments, progress.part(0, 0.6))
     found = measure_test(
         data,
         measurer,
-        tested.changes(),
+        changes,
         arguments.images,
         progress.part(0.6, 0.98),
         arguments.split,

@@ -91,4 +91,27 @@ class OfLogits(Unfitted):
         return found
 
 
+class Stability(Unfitted):
+    """How far the maps of variants are from the map of the image, on average."""
+
+    differentiable: ClassVar[bool] = False
+
+    def maps(self, seen: Seen) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The map of each image, and those of its variants, by their names."""
+        raise NotImplementedError
+
+    def measure(self, seen: Seen) -> Tensor:
+        """How unlike the map of each variant is."""
+        import torch
+
+        from radar_core.detection.seen import unlike
+
+        own, variants = self.maps(seen)
+        return torch.stack([unlike(own, other) for other in variants.values()], 1)
+
+    def score(self, measured: Tensor, state: State) -> Tensor:
+        """See `Score.score`."""
+        return measured.mean(1)
+
+
 DETECTORS: Registry[Score] = Registry("detector", __name__)

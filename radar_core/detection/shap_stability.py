@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from radar_core.detection import DETECTORS, Need, State, Unfitted
-from radar_core.detection.seen import Seen, unlike
+from radar_core.detection import DETECTORS, Need, Stability
+from radar_core.detection.seen import Seen
 
 
 @DETECTORS.register("shap_stability")
 @dataclass(frozen=True)
-class ShapStability(Unfitted):
+class ShapStability(Stability):
     """How far SHAP values move when the image is squeezed.
 
     The mean of 1 − Pearson's correlation between the map of the image and that of each variant, all
@@ -28,15 +27,9 @@ class ShapStability(Unfitted):
     source: ClassVar[str] = "ours, after Aguiar et al. 2024, doi:10.1109/CBMS61543.2024.00078"
     needs: ClassVar[tuple[Need, ...]] = ("attributions",)
     said: ClassVar[str] = "pixels that speak for the reading change under changes that mean nothing"
-    differentiable: ClassVar[bool] = False
     order: ClassVar[int] = 41
 
-    def measure(self, seen: Seen) -> Float[Tensor, "n v"]:
-        """How unlike the map of each variant is."""
+    def maps(self, seen: Seen) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """See `Stability.maps`."""
         assert seen.attributions is not None
-        own = seen.attributions
-        return torch.stack([unlike(own, other) for other in seen.attribution_views.values()], 1)
-
-    def score(self, measured: Float[Tensor, "n v"], state: State) -> Float[Tensor, " n"]:
-        """See `Score.score`."""
-        return measured.mean(1)
+        return seen.attributions, seen.attribution_views

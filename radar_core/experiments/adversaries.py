@@ -273,7 +273,7 @@ def _card(made: Adversaries, manifest: Mapping[str, Any]) -> str:
     )
     given = ", ".join(f"{name} = {value}" for name, value in spec["attack_parameters"])
     more = f" Parameters: {given}." if given else ""
-    lost = f"\n{made.lost} outcomes have no picture here.\n" if made.lost else ""
+    lost = f"\nOutcomes without a picture here: {made.lost}.\n" if made.lost else ""
     unread = "".join(f"\nRounded pictures were not read again: {said}\n" for said in made.unread)
     table = "\n".join(lines)
     data = Path(str(spec["data"])).name

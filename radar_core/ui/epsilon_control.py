@@ -10,7 +10,7 @@ from radar_core.epsilon import GRIDS, OWN, Norm
 from radar_core.params import controls
 from radar_core.ui import link
 
-_KIND, _KEPT = "eps.kind", "eps.kept"
+_KIND, _KEPT, _OFFERED = "eps.kind", "eps.kept", "eps.offered"
 LABELS = {"linf": "ε, the largest change of a pixel", "l2": "ε, the L2 length of the change"}
 USUAL = {"budget/linf": "4/255", "budget/l2": "0.5"}
 
@@ -26,18 +26,43 @@ def epsilon_control(attack: str, method: Any) -> str:
     grid = GRIDS["default"][norm]
     options = grid if method.placing == "budget" else (OWN, *grid)
     given = st.session_state["eps"]
-    eps = st.selectbox(
+    if given not in options:
+        options = (*options, given)
+    st.selectbox(
         LABELS[norm],
-        options if given in options else (*options, given),
-        key="eps",
+        options,
+        options.index(given),
+        key=(key := _key(given)),
+        on_change=_chosen,
+        args=(key,),
         format_func=_shown,
         accept_new_options=True,
         help="Choose, or type 4/255, 0.0157, or normalised:0.01 (the paper's units)."
         if norm == "linf"
         else "Choose, or type a number such as 0.25. An example that lies further is drawn back.",
-        persist_state="session",
     )
-    return str(eps or "")
+    return str(given or "")
+
+
+def _key(given: str) -> str:
+    """Which select box shows ε: another one after each ε that was not chosen there.
+
+    A browser that has not yet heard of an ε set elsewhere, by the slider say, goes on naming the
+    old one with all it asks for; to the same box, that would be a choice and undo the new one.
+    """
+    number, value = st.session_state.get(_OFFERED, (0, given))
+    if value != given:
+        number += 1
+    st.session_state[_OFFERED] = (number, given)
+    return f"eps.{number}"
+
+
+def _chosen(key: str) -> None:
+    """Take the ε of the select box, if it is the one that is shown."""
+    number, _ = st.session_state[_OFFERED]
+    if key == f"eps.{number}":
+        st.session_state["eps"] = value = st.session_state[key] or ""
+        st.session_state[_OFFERED] = (number, value)
 
 
 def _norm(attack: str, method: Any) -> Norm:

@@ -46,8 +46,8 @@ class Bench:
     """What came out.
 
     Attributes:
-        rows: a row a score, attack and ε: `detector`, `attack`, `eps`, `radius` (255ths of the
-            median L∞ allowed, infinite without a budget), `images` (turned), `auroc` with its
+        rows: a row a score, attack and ε: `detector`, `attack`, `eps`, `radius` (the ε allowed,
+            in 255ths; infinite without a budget), `images` (turned), `auroc` with its
             interval, `tpr` at 5 % false alarms among clean and benign images, `caught` at the
             calibrated threshold.
         alarms: a row a kind of clean or benignly changed images: `false_alarms` of the combination

@@ -54,10 +54,17 @@ class Plan:
     seed: int = 0
 
     def changes(self) -> list[Change]:
-        """The attacks at their ε."""
+        """The attacks at their ε.
+
+        Raises:
+            UnknownMethod, BadParameter: an attack or an ε that is none.
+        """
         from radar_core.attacks import ATTACKS
+        from radar_core.epsilon import parse_epsilon
 
         found = []
+        for eps in self.eps:
+            parse_epsilon(eps, "linf")
         for name in self.attacks:
             budgeted = ATTACKS[name].placing == "budget"
             found += [Change(name, eps) for eps in self.eps] if budgeted else [Change(name)]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,7 +160,8 @@ def violations(page: Any) -> list[str]:
     page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     found: list[str] = []
     for _ in range(5):  # what still fades in has too little contrast for a moment
-        page.locator("[data-test-script-state=notRunning]").wait_for()  # what is stale is pale
+        if page.locator("[data-testid=stApp]").count():  # not a report: what is stale is pale
+            page.locator("[data-test-script-state=notRunning]").wait_for()
         found = page.evaluate(
             "async rules => (await axe.run(document, {runOnly: rules})).violations.map("
             "v => [v.id, v.nodes.map(n => n.html).filter(h => !h.includes('Clear all'))])"
@@ -188,8 +189,22 @@ def own_profile(browser: Any, server: Server) -> Any:
     return context
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let the fixtures of a test know whether it failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-def visit(browser: Any, profile: Any, server: Server) -> Iterator[Callable[..., Visit]]:
+def visit(
+    request: pytest.FixtureRequest, browser: Any, profile: Any, server: Server
+) -> Iterator[Callable[..., Visit]]:
     """Open a visit; at its end nothing may have left the machine or gone wrong in the page.
 
     With `other_browser`, it is made with one that has been nowhere yet.
@@ -231,6 +246,8 @@ def visit(browser: Any, profile: Any, server: Server) -> Iterator[Callable[..., 
         return opened
 
     yield begin
+    if request.node.stash.get(FAILED, False):
+        print(*(seen(one) for one in visits), sep="\n")
     for context in contexts:
         for page in context.pages:
             page.close()
@@ -240,8 +257,20 @@ def visit(browser: Any, profile: Any, server: Server) -> Iterator[Callable[..., 
     assert [v.external for v in visits if v.external] == []
     for one in visits:
         if one.errors:
-            print("\n".join(told(one.heard)))
+            print(*told(one.heard), sep="\n")
     assert [v.errors for v in visits if v.errors] == []
+
+
+def seen(one: Visit) -> str:
+    """What a page was when its test failed."""
+    page = one.page
+    if page.is_closed():
+        return "a page that is closed"
+    words = page.locator("body").inner_text()[:1500]
+    state = page.evaluate("document.querySelector('[data-test-script-state]')?.outerHTML")
+    return "\n".join(
+        [page.url, str(state)[:300], words, *told(one.heard)[-30:], f"sent {len(one.sent)}"]
+    )
 
 
 def told(heard: list[bytes]) -> list[str]:

@@ -84,10 +84,9 @@ def test_the_same_twice_and_nothing_is_changed(score):
     assert torch.equal(seen().logits, whole.logits)
 
 
-def test_gradients_pass_where_it_says_so(score):
-    if not score.differentiable:
-        pytest.skip("it does not say so")
-    whole = seen()
+@pytest.mark.parametrize("id", [id for id in DETECTORS if DETECTORS[id].differentiable])
+def test_gradients_pass_where_it_says_so(id):
+    score, whole = DETECTORS.create(id), seen()
     leaves = [whole.logits, whole.features, whole.noisy, *whole.squeezed.values()]
     for leaf in leaves:
         leaf.requires_grad_()

@@ -89,7 +89,7 @@ def test_a_lost_picture_and_a_model_that_is_gone_are_said(spec, engine, tmp_path
     made = export_set(tmp_path / "run", tmp_path / "set")
     assert (len(made.rows), made.lost, made.unread) == (3, 1, ["it is gone"])
     card = (tmp_path / "set" / "README.md").read_text()
-    assert "1 outcomes have no picture here" in card and "not read again: it is gone" in card
+    assert "Outcomes without a picture here: 1." in card and "not read again: it is gone" in card
     assert pd.read_csv(tmp_path / "set" / "images.csv").reads_rounded.isna().all()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 from radar_core.ui import warm
 from radar_core.ui.jobs import (
@@ -80,6 +81,12 @@ def finished(at: AppTest) -> AppTest:
 def address(at: AppTest) -> dict[str, str]:
     """What stands in the address."""
     return {k: v if isinstance(v, str) else v[0] for k, v in dict(at.query_params).items()}
+
+
+def epsilon(at: AppTest) -> Selectbox:
+    """The select box of ε."""
+    (found,) = (box for box in at.selectbox if box.label.startswith("ε, "))
+    return found
 
 
 def followed(at: AppTest) -> AppTest:

@@ -16,7 +16,7 @@ from streamlit.testing.v1.element_tree import TextInput
 from radar_core.ui import address as address_module
 from radar_core.ui.text import plain
 from tests.data.dicoms import SECRETS, dicom
-from tests.pages.conftest import address, finished, followed, until
+from tests.pages.conftest import address, epsilon, finished, followed, until
 
 Open = Callable[..., AppTest]
 QUICK = {"model": "toy", "attack": "fgsm", "explain": "gradcam"}
@@ -70,7 +70,7 @@ def test_a_link_gives_the_same_numbers_again(app: Open) -> None:
 
 def test_every_control_is_in_the_address(app: Open) -> None:
     at = app("case", **QUICK)
-    at.selectbox(key="eps").set_value("2/255").run()
+    epsilon(at).set_value("2/255").run()
     at.selectbox(key="target").set_value("label").run()
     at.number_input(key="seed").set_value(3).run()
     at.selectbox(key="class").set_value("mel").run()
@@ -101,7 +101,7 @@ def test_an_epsilon_that_cannot_be_is_one_sentence_and_the_picture_stays(
     assert len(at.error) == 1
     assert "ε" in at.error[0].value
     assert any("last case" in c.value for c in at.caption)
-    at.selectbox(key="eps").select("1/255").run()
+    epsilon(at).select("1/255").run()
     assert not finished(at).error
 
 
@@ -151,7 +151,7 @@ def test_what_a_link_cannot_have_falls_back_in_one_sentence(
         assert (plain(says) in at.warning[0].value) if says else not at.warning
         assert not says or len(at.warning[0].value) < 300
         at.run()
-    at.selectbox(key="eps").set_value("1/255").run()
+    epsilon(at).set_value("1/255").run()
     assert not at.warning
 
 
@@ -169,7 +169,7 @@ def test_controls_outlive_a_visit_to_another_page(app: Open) -> None:
     at.switch_page(str(root / "pages" / "methods.py")).run()
     at.query_params.clear()
     at.switch_page(str(root / "pages" / "case.py")).run()
-    assert at.selectbox(key="eps").value == "3/255"
+    assert epsilon(at).value == "3/255"
     assert at.selectbox(key="model").value == "toy"
     assert at.number_input(key="seed").value == 5
 
@@ -295,9 +295,21 @@ def test_the_case_at_every_epsilon(app: Open) -> None:
 def test_the_curve_is_kept_while_epsilon_moves_along_it(app: Open) -> None:
     query = {**QUICK, "attack": "bim", "bim.steps": "3", "seed": "11"}
     at = followed(app("case", **query))
-    at.selectbox(key="eps").set_value("8/255").run()
+    epsilon(at).set_value("8/255").run()
     at = finished(at)
     assert any("smallest ε found" in m.value or "No ε up to" in m.value for m in at.markdown)
+
+
+def test_a_browser_that_still_names_the_old_epsilon_does_not_undo_the_new(app: Open) -> None:
+    at = app("case", **QUICK, eps="4/255")
+    late = at._tree.get_widget_states()
+    at.session_state["eps"] = "1.5/255"  # as the slider of the viewer does
+    at.run()
+    at._run(late)
+    assert epsilon(at).value == "1.5/255"
+    assert address(at)["eps"] == "1.5/255"
+    epsilon(at).set_value("4/255").run()
+    assert "eps" not in address(at), "which is the usual one"
 
 
 def test_the_curve_can_be_stopped_and_computed_after_all(app: Open) -> None:
@@ -312,20 +324,20 @@ def test_the_curve_can_be_stopped_and_computed_after_all(app: Open) -> None:
 def test_each_kind_of_attack_keeps_its_own_epsilon(app: Open) -> None:
     at = app("case", **QUICK, eps="2/255")
     at.selectbox(key="attack").set_value("deepfool").run()
-    assert at.selectbox(key="eps").value == "own"
-    at.selectbox(key="eps").set_value("0.3").run()
+    assert epsilon(at).value == "own"
+    epsilon(at).set_value("0.3").run()
     at.selectbox(key="attack").set_value("rotation").run()
-    assert not [s for s in at.selectbox if s.key == "eps"]
+    assert not [s for s in at.selectbox if s.label.startswith("ε, ")]
     assert address(at)["eps"] == "own"
     at.selectbox(key="attack").set_value("pgd").run()
-    assert at.selectbox(key="eps").value == "2/255"
+    assert epsilon(at).value == "2/255"
     at.selectbox(key="pgd.norm").set_value("l2").run()
-    assert at.selectbox(key="eps").value == "0.5"
+    assert epsilon(at).value == "0.5"
     at.selectbox(key="attack").set_value("cw").run()
-    assert at.selectbox(key="eps").value == "0.3"
+    assert epsilon(at).value == "0.3"
     assert not at.exception
     other = finished(app("case", **address(at)))
-    assert other.selectbox(key="eps").value == "0.3"
+    assert epsilon(other).value == "0.3"
 
 
 def test_an_attack_can_aim_at_a_class(app: Open) -> None:
