@@ -5,7 +5,7 @@ import streamlit as st
 from radar_core.ui.library_body import library
 from radar_core.ui.starting import is_warm
 
-PAGE = {"title": "Library", "icon": ":material/inventory_2:", "order": 23}
+PAGE = {"title": "Library", "icon": ":material/inventory_2:", "order": 24}
 st.set_page_config(page_title="Library · RADAR")
 st.title("Data sets and models", anchor=False)
 st.markdown(

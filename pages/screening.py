@@ -5,7 +5,7 @@ import streamlit as st
 from radar_core.ui.screening_body import screening
 from radar_core.ui.starting import is_warm
 
-PAGE = {"title": "Screening", "icon": ":material/policy:", "order": 24}
+PAGE = {"title": "Screening", "icon": ":material/policy:", "order": 22}
 st.set_page_config(page_title="Screening · RADAR")
 st.title("Is this image suspicious?", anchor=False)
 st.markdown(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radar_core.runtime import Progress
 from radar_core.ui.compute import Upload, open_offered
@@ -93,24 +94,23 @@ def _pictures(result: Screening) -> dict[str, bytes]:
     from radar_core.pictures import overlay, own_scale, to_pixels
     from radar_core.view.blob import png
 
+    def over(pixels: NDArray[np.float32], values: NDArray[np.float32], *, signed: bool) -> bytes:
+        return png(overlay(pixels, values / np.float32(own_scale(values)), signed=signed))
+
     seen, image = result.seen, result.image[None]
     variants = {"image": image} | {name: squeeze(image) for name, squeeze in SQUEEZERS.items()}
-    pictures = {name: png(to_pixels(each[0].cpu().numpy())) for name, each in variants.items()}
     maps = {"image": seen.maps, **seen.map_views}
     evidence = {"image": seen.attributions, **seen.attribution_views}
+    pictures = {}
     for name, each in variants.items():
         pixels = each[0].cpu().numpy()
-        grid = maps.get(name)
-        if grid is not None:
+        pictures[name] = png(to_pixels(pixels))
+        if (grid := maps.get(name)) is not None:
             size = each.shape[-2:]
             values = F.interpolate(grid[:1, None], size=size, mode="bilinear")[0, 0].cpu().numpy()
-            pictures[f"{name} map"] = png(overlay(pixels, values / np.float32(own_scale(values)), signed=False))
-        found = evidence.get(name)
-        if found is not None:
-            values = np.asarray(found[0].cpu().numpy())
-            pictures[f"{name} evidence"] = png(
-                overlay(pixels, values / np.float32(own_scale(values)), signed=True)
-            )
+            pictures[f"{name} map"] = over(pixels, values, signed=False)
+        if (found := evidence.get(name)) is not None:
+            pictures[f"{name} evidence"] = over(pixels, found[0].cpu().numpy(), signed=True)
     return pictures
 
 

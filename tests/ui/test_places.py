@@ -14,6 +14,7 @@ def test_ours_in_their_order():
         "Home",
         "Case",
         "Gallery",
+        "Screening",
         "Present",
         "Library",
         "Train",

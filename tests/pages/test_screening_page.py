@@ -1,0 +1,102 @@
+"""The page Screening as Streamlit runs it, with a detector made for real of the toy model."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from radar_core.data import open_data
+from radar_core.models import load_model
+from radar_core.uncover.making import Plan, make_detector
+from tests.pages.conftest import until
+
+Open = Callable[..., AppTest]
+PLAN = Plan(fit=14, tune=7, calibrate=42, attacks=("fgsm",), eps=("16/255",))
+
+
+@pytest.fixture(scope="module")
+def toy_detector(toy_models: Path) -> Iterator[Path]:
+    """The detector beside the toy model."""
+    model = load_model(str(toy_models / "toy.safetensors"))
+    path = toy_models / "toy.detector"
+    make_detector(open_data("phantom"), model, PLAN).save(path)
+    yield path
+    path.unlink()
+
+
+def screened(app: Open, model: str = "toy") -> AppTest:
+    """The page with that model chosen, once nothing is under way."""
+    at = app("screening")
+    return shown(at.selectbox(key="screening.model").set_value(model).run())
+
+
+def shown(at: AppTest) -> AppTest:
+    """The page once it says what there is to say."""
+    return until(at, lambda at: bool(len(at.metric) == 3 or at.error or at.info))
+
+
+def said(at: AppTest) -> str:
+    return "\n".join(m.value for m in at.markdown)
+
+
+@pytest.mark.usefixtures("toy_detector")
+def test_an_image_gets_a_verdict_its_drivers_and_its_limits(app: Open) -> None:
+    at = screened(app)
+    assert not at.exception and not at.error
+    words = said(at)
+    assert any(v in words for v in ("Nothing unusual", "Unusual (", "Cannot tell"))
+    assert [m.label for m in at.metric] == ["Reads", "Suspicion", "False alarms"]
+    assert "42" in at.metric[2].delta
+    assert "another camera" in words
+    assert "not a medical device" in words
+    titles = [s.value for s in at.subheader]
+    assert titles == [
+        "When small changes are washed out",
+        "The clean images most like it",
+        "What this cannot know",
+    ]
+    assert len(at.get("imgs")) >= 1 + 4 + 3
+
+
+@pytest.mark.usefixtures("toy_detector")
+def test_an_upload_is_screened_and_what_is_no_image_is_one_sentence(app: Open) -> None:
+    at = screened(app)
+    at.selectbox(key="screening.data").set_value("upload").run()
+    pixels = np.random.default_rng(0).integers(0, 255, (80, 90, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    at.file_uploader(key="file").upload("static.png", buffer.getvalue(), "image/png").run()
+    shown(at)
+    assert not at.exception and len(at.metric) == 3, said(at)
+    at.file_uploader(key="file").upload("notes.png", b"not an image", "image/png").run()
+    assert not at.exception and len(at.error) == 1 and not at.metric
+
+
+def test_what_nothing_screens_yet_can_be_made_and_stopped(app: Open) -> None:
+    at = screened(app, "elsewhere")
+    assert any("Nothing screens" in i.value for i in at.info)
+    at.button(key="screening.go").click().run()
+    until(at, lambda at: bool(at.get("progress")))
+    at.button(key="screening.make.stop").click().run()
+    until(at, lambda at: not at.get("progress"))
+    assert not at.exception and not at.metric
+
+
+def test_the_detector_of_another_model_is_one_sentence(
+    app: Open, toy_detector: Path, toy_models: Path
+) -> None:
+    other = toy_models / "elsewhere.detector"
+    shutil.copy(toy_detector, other)
+    try:
+        at = screened(app, "elsewhere")
+        assert not at.exception and len(at.error) == 1
+        assert "another model" in at.error[0].value
+    finally:
+        other.unlink()
