@@ -170,13 +170,15 @@ def _result(shown: Screened) -> None:
             _metric(
                 "Suspicion",
                 f"{result.percentile:.0f} %",
-                "of clean images are less suspicious",
+                "of clean are less so",
             )
             _metric(
                 "False alarms",
                 f"{FALSE_ALARMS:.0%}".replace("%", " %"),
-                f"of clean images, by {about['calibrated_on']} of them",
+                f"by {about['calibrated_on']} clean images",
             )
+        if result.drivers:
+            quiet("What raises the suspicion most:")
         for driver in result.drivers:
             _driver(driver, shown)
         if not result.drivers:

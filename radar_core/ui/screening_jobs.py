@@ -116,6 +116,7 @@ def _pictures(result: Screening) -> dict[str, bytes]:
 
 def _nearest(result: Screening) -> tuple[tuple[str, str, bytes], ...]:
     """The clean images that the model finds most like it, where their data set is there."""
+    from radar_core.data.parts import with_splits
     from radar_core.data.thumbnails import thumbnail
     from radar_core.errors import RadarError
     from radar_core.uncover.screening import nearest_clean
@@ -124,7 +125,8 @@ def _nearest(result: Screening) -> tuple[tuple[str, str, bytes], ...]:
     if result.seen.features is None or "images" not in about:
         return ()
     try:
-        data = open_offered(about["data"])
+        whole, _ = with_splits(open_offered(about["data"]))
+        data = whole.split("train")
         found = []
         for place in nearest_clean(result.detector, result.seen.features):
             entry = data.find(about["images"][place])

@@ -151,14 +151,15 @@ def _drivers(detector: Detector, values: dict[str, Tensor]) -> tuple[Driver, ...
 
 
 def said(id: str, percentile: float) -> str:
-    """What a score found, in one sentence."""
+    """What a score found, in one sentence; *unusual* is what one clean image in twenty is."""
     method: Any = DETECTORS[id]
-    if percentile < 50:
-        return (
-            f"{method.title} is unusually low: lower than in "
-            f"{100 - percentile:.0f} % of clean images, as when a reading is too sure."
-        )
-    return f"The {method.said}: more than in {percentile:.0f} % of clean images."
+    tail = 100 * FALSE_ALARMS
+    if percentile > 100 - tail:
+        return f"The {method.said}: more than in {percentile:.0f}\u00a0% of clean images."
+    if percentile < tail:
+        share = f"{100 - percentile:.0f}\u00a0%"
+        return f"{method.title}: unusually low, lower than in {share} of clean images."
+    return f"Within the usual: higher than in {percentile:.0f}\u00a0% of clean images."
 
 
 def sentence(verdict: Verdict, percentile: float) -> str:
