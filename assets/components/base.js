@@ -66,6 +66,7 @@ function mounted(Kind) {
     if (!data || !data.length) return undefined;
     let one = there.get(parentElement);
     if (!one) there.set(parentElement, (one = away.has(key) ? back(key, parentElement) : start(parentElement)));
+    if (one.root && !one.root.isConnected) parentElement.append(one.root); // the place was emptied
     one.update(data, setTriggerValue);
     return () => {
       there.delete(parentElement);

@@ -14,7 +14,6 @@ from radar_core.ui.polling import polled, visitor
 from radar_core.ui.screening_jobs import Screened, make_steps, screen_steps
 from radar_core.ui.text import data_title, plain, quiet, sentence
 from radar_core.ui.upload_control import upload_control
-from radar_core.uncover.detector import FALSE_ALARMS, place_of
 from radar_core.verdict import certainty
 
 if TYPE_CHECKING:
@@ -49,6 +48,7 @@ LIMITS = (
 def screening() -> None:
     """The whole page under its title."""
     from radar_core.models.store import list_models
+    from radar_core.uncover.detector import place_of
 
     models = {info.name: info.title for info in list_models()}
     if not models:
@@ -156,6 +156,8 @@ def _show(key: str) -> bool:
 
 
 def _result(shown: Screened) -> None:
+    from radar_core.uncover.detector import FALSE_ALARMS
+
     result = shown.result
     about = result.detector.about
     left, right = st.columns([2, 5], gap="large")

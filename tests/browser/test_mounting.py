@@ -78,3 +78,10 @@ def test_another_one_is_another_one(page: Any) -> None:
     page.evaluate("void shown('other', 'l')")
     assert page.locator("#other .root").count() == 1
     assert page.locator("#other [data-mine]").count() == 0
+
+
+def test_a_place_that_was_emptied_is_filled_again(page: Any) -> None:
+    page.evaluate("void shown('one', 'k')")
+    page.evaluate("document.getElementById('one').replaceChildren()")
+    page.evaluate("void shown('one', 'k')")
+    assert page.locator("#one button[data-id]").count() == 3
