@@ -10,6 +10,7 @@ import streamlit as st
 
 from radar_core.errors import RadarError
 from radar_core.ui.compute import data_names, evaluation_steps, split_names
+from radar_core.ui.job_status import job_status
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
 from radar_core.ui.palette import ground, palette
 from radar_core.ui.polling import polled, visitor
@@ -81,20 +82,11 @@ def evaluate() -> None:
 
 def _show(key: str) -> bool:
     job: Job | None = device_jobs().get(key, visitor())
-    if job is None:
-        quiet("Stopped.")
-        return False
-    if job.state == "failed":
-        st.error(plain(sentence(job.error)), icon=":material/error:")
-    elif job.active:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            note = "waiting for another computation" if job.state == "waiting" else job.note
-            st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(note)}")
-            st.button("Stop", key="evaluate.stop", type="tertiary", on_click=_stop)
-    found = cast("Evaluation | None", job.value)
+    active = job_status(job, key="evaluate.stop", stop=_stop)
+    found = cast("Evaluation | None", job.value if job else None)
     if found is not None:
         _report(found)
-    return job.active
+    return active
 
 
 def _stop() -> None:

@@ -10,10 +10,11 @@ import streamlit as st
 
 from radar_core.epsilon import parse_epsilon
 from radar_core.ui.compute import data_names, sanity_steps
+from radar_core.ui.job_status import job_status
 from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
 from radar_core.ui.palette import palette
 from radar_core.ui.polling import polled, visitor
-from radar_core.ui.text import data_title, plain, quiet, sentence
+from radar_core.ui.text import data_title, plain, quiet
 from radar_core.verdict import percent
 
 if TYPE_CHECKING:
@@ -81,20 +82,11 @@ def sanity() -> None:
 
 def _show(key: str) -> bool:
     job: Job | None = device_jobs().get(key, visitor())
-    if job is None:
-        quiet("Stopped.")
-        return False
-    if job.state == "failed":
-        st.error(plain(sentence(job.error)), icon=":material/error:")
-    elif job.active:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            note = "waiting for another computation" if job.state == "waiting" else job.note
-            st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(note)}")
-            st.button("Stop", key="sanity.stop", type="tertiary", on_click=_stop)
-    report = cast("SanityReport | None", job.value)
+    active = job_status(job, key="sanity.stop", stop=_stop)
+    report = cast("SanityReport | None", job.value if job else None)
     if report is not None:
         _report(report)
-    return job.active
+    return active
 
 
 def _stop() -> None:

@@ -8,7 +8,8 @@ import streamlit as st
 
 from radar_core.errors import RadarError
 from radar_core.ui.compute import Upload, data_names, open_offered
-from radar_core.ui.jobs import BACKGROUND, Job, device_jobs
+from radar_core.ui.job_status import job_status
+from radar_core.ui.jobs import BACKGROUND, device_jobs
 from radar_core.ui.method_controls import KEPT
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.screening_jobs import Screened, make_steps, screen_steps
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from radar_core.uncover.screening import Driver
 
 UPLOAD = "upload"
-SLOT, MAKING = "screening", "screening.make"
+SLOT, MAKING, STOPPED = "screening", "screening.make", "screening.stopped"
 SIDE = 200
 # Never red and green: a shape and a colour of the theme for each.
 ICONS = {
@@ -73,10 +74,22 @@ def screening() -> None:
     if not image:
         return
     key = f"screening/{data}/{image}/{model}/{place_of(model).stat().st_mtime_ns}"
+    if st.session_state.get(STOPPED) == key:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            quiet("Stopped.")
+            st.button(
+                "Screen it", key="screening.again", type="tertiary", on_click=_again, args=(key,)
+            )
+        return
     steps = screen_steps(data, image, model, upload)
     about = upload.sha256 if upload else ""
     job = device_jobs().submit(key, steps, owner=visitor(), slot=SLOT, about=about)
     polled(lambda: _show(key), active=job.active)
+
+
+def _again(key: str) -> None:
+    device_jobs().forget(key)
+    st.session_state.pop(STOPPED, None)
 
 
 def _title(name: str) -> str:
@@ -122,33 +135,21 @@ def _make(model: str, title: str) -> None:
             )
     job = device_jobs().get(key, visitor())
     if job is not None:
-        polled(lambda: _progress(key, MAKING), active=job.active)
+        polled(lambda: _status(key, MAKING), active=job.active)
 
 
-def _progress(key: str, slot: str) -> bool:
+def _status(key: str, slot: str) -> bool:
     """How far a job is, with a button that stops it."""
-    job: Job | None = device_jobs().get(key, visitor())
-    if job is None:
-        quiet("Stopped.")
-        return False
-    if job.state == "failed":
-        st.error(plain(sentence(job.error)), icon=":material/error:")
-    elif job.active:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            note = "waiting for another computation" if job.state == "waiting" else job.note
-            st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(note)}")
-            st.button(
-                "Stop",
-                key=f"{slot}.stop",
-                type="tertiary",
-                on_click=device_jobs().release,
-                args=(visitor(), slot),
-            )
-    return job.active
+
+    def stop() -> None:
+        device_jobs().release(visitor(), slot)
+        st.session_state[STOPPED] = key
+
+    return job_status(device_jobs().get(key, visitor()), key=f"{slot}.stop", stop=stop)
 
 
 def _show(key: str) -> bool:
-    active = _progress(key, SLOT)
+    active = _status(key, SLOT)
     job = device_jobs().get(key, visitor())
     if job is not None and job.value is not None:
         _result(cast(Screened, job.value))

@@ -151,9 +151,9 @@ def _drivers(detector: Detector, values: dict[str, Tensor]) -> tuple[Driver, ...
 
 
 def said(id: str, percentile: float) -> str:
-    """What a score found, in one sentence; *unusual* is what one clean image in twenty is."""
+    """What a score found, in one sentence; *unusual* is one clean image in twenty, either way."""
     method: Any = DETECTORS[id]
-    tail = 100 * FALSE_ALARMS
+    tail = 100 * FALSE_ALARMS / 2
     if percentile > 100 - tail:
         return f"The {method.said}: more than in {percentile:.0f}\u00a0% of clean images."
     if percentile < tail:

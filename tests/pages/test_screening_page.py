@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from radar_core.data import open_data
+from radar_core.errors import BadModel
 from radar_core.models import load_model
+from radar_core.runtime import Progress
+from radar_core.uncover import screening as module
 from radar_core.uncover.making import Plan, make_detector
 from tests.pages.conftest import until
 
@@ -79,6 +83,32 @@ def test_an_upload_is_screened_and_what_is_no_image_is_one_sentence(app: Open) -
     at.file_uploader(key="file").upload("notes.png", b"not an image", "image/png").run()
     until(at, lambda at: bool(at.error))
     assert len(at.error) == 1 and not at.metric
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_screening_that_was_stopped_stays_so_until_asked_for(
+    app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = threading.Event()
+
+    def slow(*_: object, progress: Progress, **__: object) -> None:
+        while not going.wait(0.02):
+            progress.step(0.5, "looking")
+        raise BadModel("it was let go")
+
+    monkeypatch.setattr(module, "screen", slow)
+    at = app("screening")
+    at.selectbox(key="screening.image").set_value("phantom-test-0003")  # not screened before
+    at.selectbox(key="screening.model").set_value("decided").run()
+    until(at, lambda at: any(b.key == "screening.stop" for b in at.button))
+    at.button(key="screening.stop").click().run()
+    until(at, lambda at: any(b.key == "screening.again" for b in at.button))
+    at.run()
+    assert not any(b.key == "screening.stop" for b in at.button)
+    going.set()
+    at.button(key="screening.again").click().run()
+    until(at, lambda at: bool(at.error))
+    assert "let go" in at.error[0].value
 
 
 def test_what_nothing_screens_yet_can_be_made_and_stopped(app: Open) -> None:

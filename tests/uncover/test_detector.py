@@ -20,7 +20,7 @@ from radar_core.uncover.detector import FALSE_ALARMS, load_detector, place_of
 from radar_core.uncover.look import PASSES, look
 from radar_core.uncover.making import Plan, assemble, described, gather, make_detector
 from radar_core.uncover.measuring import CLEAN, Change, Measurer
-from radar_core.uncover.screening import screen, sentence
+from radar_core.uncover.screening import said, screen, sentence
 
 PLAN = Plan(fit=21, tune=7, calibrate=42, attacks=("fgsm", "deepfool"), eps=("8/255",), seed=2)
 
@@ -287,6 +287,11 @@ def test_verdicts_claim_no_more_than_is_known():
     assert sentence("cannot tell", 99).startswith("Cannot tell")
     usual = sentence("usual", 40)
     assert "safe" not in usual and "would look the same" in usual
+
+
+def test_a_score_is_called_unusual_in_one_clean_image_of_twenty():
+    assert "unusually" in said("knn", 98.0) and "unusually low" in said("knn", 2.0)
+    assert all(said("knn", p).startswith("Within the usual") for p in (2.5, 50.0, 97.5))
 
 
 def test_a_detector_lies_beside_its_model(tmp_path, monkeypatch):
