@@ -10,7 +10,7 @@ class Present {
     this.root.setAttribute("role", "group");
     this.root.tabIndex = 0;
     parent.append(this.root);
-    this.keys = (e) => this.key(e);
+    this.keys = (e) => { if (this.root.isConnected) this.key(e); };
     this.left = () => { if (!document.fullscreenElement) this.open(false); };
     document.addEventListener("keydown", this.keys);
     document.addEventListener("fullscreenchange", this.left);

@@ -6,6 +6,7 @@ combines them.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
@@ -91,14 +92,14 @@ class OfLogits(Unfitted):
         return found
 
 
-class Stability(Unfitted):
+class Stability(Unfitted, ABC):
     """How far the maps of variants are from the map of the image, on average."""
 
     differentiable: ClassVar[bool] = False
 
+    @abstractmethod
     def maps(self, seen: Seen) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The map of each image, and those of its variants, by their names."""
-        raise NotImplementedError
 
     def measure(self, seen: Seen) -> Tensor:
         """How unlike the map of each variant is."""

@@ -50,6 +50,21 @@ def step(page: Any, number: int) -> None:
     page.locator(f".present[data-step='{number}'] .root[data-ready='1']").wait_for()
 
 
+def test_its_keys_are_those_of_the_browser_once_it_is_left(visit: Begin, story: str) -> None:
+    one = visit()
+    page = one.page
+    page.goto(story)
+    step(page, 1)
+    one.rests()
+    page.evaluate("addEventListener('keydown', (e) => { window.last = e; }, true)")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("last.defaultPrevented")
+    page.get_by_role("link", name="Methods").click()
+    page.get_by_role("heading", name="Methods").wait_for()
+    page.keyboard.press("ArrowRight")
+    assert not page.evaluate("last.defaultPrevented")
+
+
 def test_a_story_goes_by_keyboard_without_a_network(visit: Begin, story: str) -> None:
     one = visit(motion="no-preference")
     page = one.page
