@@ -73,6 +73,11 @@ def until(at: AppTest, there: Callable[[AppTest], bool]) -> AppTest:
     pytest.fail(f"never came: {[m.value for m in at.markdown]} {[e.value for e in at.error]}")
 
 
+def command(at: AppTest) -> str:
+    """The command line of the case."""
+    return next(code.value for code in at.code if "radar_core case" in code.value)
+
+
 def finished(at: AppTest) -> AppTest:
     """The page once the case has been computed."""
     return until(at, lambda at: any("device. Took" in m.value for m in at.markdown))

@@ -16,7 +16,7 @@ from streamlit.testing.v1.element_tree import TextInput
 from radar_core.ui import address as address_module
 from radar_core.ui.text import plain
 from tests.data.dicoms import SECRETS, dicom
-from tests.pages.conftest import address, epsilon, finished, followed, until
+from tests.pages.conftest import address, command, epsilon, finished, until
 
 Open = Callable[..., AppTest]
 QUICK = {"model": "toy", "attack": "fgsm", "explain": "gradcam"}
@@ -28,11 +28,6 @@ def value(at: AppTest, row: str) -> str:
         if row in table.value.index:
             return str(table.value.loc[row].iloc[0])
     pytest.fail(f"no row {row!r}")
-
-
-def command(at: AppTest) -> str:
-    """The command line of the case."""
-    return next(code.value for code in at.code if "radar_core case" in code.value)
 
 
 def image_field(at: AppTest) -> TextInput:
@@ -88,28 +83,6 @@ def test_every_control_is_in_the_address(app: Open) -> None:
         "image": "phantom-test-0011",
         "pgd.steps": "4",
     }
-
-
-@pytest.mark.parametrize("eps", ["abc", "-1", "5", "normalised:9", "4/0", ""])
-def test_an_epsilon_that_cannot_be_is_one_sentence_and_the_picture_stays(
-    app: Open, eps: str
-) -> None:
-    at = finished(app("case", **QUICK))
-    at.query_params["eps"] = eps  # AppTest cannot type what is not in the list
-    at.run()
-    assert not at.exception
-    assert len(at.error) == 1
-    assert "ε" in at.error[0].value
-    assert any("last case" in c.value for c in at.caption)
-    epsilon(at).select("1/255").run()
-    assert not finished(at).error
-
-
-@pytest.mark.parametrize("eps", ["0.0157", "normalised:0.01", "4/255", "0"])
-def test_an_epsilon_may_be_written_as_people_write_it(app: Open, eps: str) -> None:
-    at = finished(app("case", **QUICK, eps=eps))
-    assert not at.error
-    assert f"--eps {eps}" in command(at)
 
 
 @pytest.mark.parametrize(
@@ -279,65 +252,6 @@ def test_the_filter_says_how_many_are_read(app: Open) -> None:
     assert "of 1,400 images read…" in said(at)[0]
     next(c for c in at.get("segmented_control") if c.key == "show").set_value("any").run()
     assert not said(at)
-
-
-def test_the_case_at_every_epsilon(app: Open) -> None:
-    at = followed(app("case", **{**QUICK, "attack": "pgd", "pgd.steps": "3"}))
-    assert any("Reached here: L∞ 0.01569 = 4/255, L2" in m.value for m in at.markdown)
-    frames = next(t.value for t in at.table if "Status" in t.value.columns)
-    assert list(frames["ε"]) == [f"{k}/255" for k in (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16)]
-    assert set(frames["Status"]) <= {"already wrong", "no-op", "held", "flipped"}
-    charts = [c for c in at.get("plotly_chart") if c.key.startswith("curve.")]
-    assert len(charts) == 3, "readings, consistency, iterations"
-    assert any("radar_core curve" in code.value for code in at.code)
-
-
-def test_the_curve_is_kept_while_epsilon_moves_along_it(app: Open) -> None:
-    query = {**QUICK, "attack": "bim", "bim.steps": "3", "seed": "11"}
-    at = followed(app("case", **query))
-    epsilon(at).set_value("8/255").run()
-    at = finished(at)
-    assert any("smallest ε found" in m.value or "No ε up to" in m.value for m in at.markdown)
-
-
-def test_a_browser_that_still_names_the_old_epsilon_does_not_undo_the_new(app: Open) -> None:
-    at = app("case", **QUICK, eps="4/255")
-    late = at._tree.get_widget_states()
-    at.session_state["eps"] = "1.5/255"  # as the slider of the viewer does
-    at.run()
-    at._run(late)
-    assert epsilon(at).value == "1.5/255"
-    assert address(at)["eps"] == "1.5/255"
-    epsilon(at).set_value("4/255").run()
-    assert "eps" not in address(at), "which is the usual one"
-
-
-def test_the_curve_can_be_stopped_and_computed_after_all(app: Open) -> None:
-    at = finished(app("case", **{**QUICK, "attack": "pgd", "pgd.steps": "400", "eps": "0.5/255"}))
-    at.button(key="curve.stop").click().run()
-    assert not any(b.key == "curve.stop" for b in at.button)
-    at.button(key="curve.go").click().run()
-    assert at.button(key="curve.stop")
-    at.button(key="curve.stop").click().run()
-
-
-def test_each_kind_of_attack_keeps_its_own_epsilon(app: Open) -> None:
-    at = app("case", **QUICK, eps="2/255")
-    at.selectbox(key="attack").set_value("deepfool").run()
-    assert epsilon(at).value == "own"
-    epsilon(at).set_value("0.3").run()
-    at.selectbox(key="attack").set_value("rotation").run()
-    assert not [s for s in at.selectbox if s.label.startswith("ε, ")]
-    assert address(at)["eps"] == "own"
-    at.selectbox(key="attack").set_value("pgd").run()
-    assert epsilon(at).value == "2/255"
-    at.selectbox(key="pgd.norm").set_value("l2").run()
-    assert epsilon(at).value == "0.5"
-    at.selectbox(key="attack").set_value("cw").run()
-    assert epsilon(at).value == "0.3"
-    assert not at.exception
-    other = finished(app("case", **address(at)))
-    assert epsilon(other).value == "0.3"
 
 
 def test_an_attack_can_aim_at_a_class(app: Open) -> None:
