@@ -42,37 +42,25 @@ async function decode(body, [offset, length], n) {
 }
 
 // A component as Streamlit mounts it: one instance a place, told of each change of its data.
-// While a page runs again on a busy server, Streamlit may take the place away for a moment: whoever
-// comes back soon finds all as it was, the zoom and the focus too.
-const AWAY_MS = 5000;
+// Streamlit calls for every change and, where two follow close upon each other, cleans up after the
+// first only when the second has been shown: only what ends the last call ends the instance, and
+// not before it is clear that no further one comes.
+const ENDS_MS = 1000;
 
 function mounted(Kind) {
-  const there = new WeakMap(), away = new Map();
-  const start = (parent) => {
-    const one = new Kind(parent), { root } = one;
-    root?.addEventListener("focusin", (e) => { one.focused = e.target; });
-    root?.addEventListener("focusout", () => setTimeout(() => { if (root.isConnected && !root.contains(root.getRootNode().activeElement)) one.focused = undefined; }));
-    return one;
-  };
-  const back = (key, parent) => {
-    const [one, timer] = away.get(key);
-    clearTimeout(timer);
-    away.delete(key);
-    if (one.root) parent.append(one.root);
-    if (document.activeElement === document.body) one.focused?.focus({ preventScroll: true });
-    return one;
-  };
-  return ({ data, key, parentElement, setTriggerValue }) => {
+  const there = new WeakMap();
+  return ({ data, parentElement, setTriggerValue }) => {
     if (!data || !data.length) return undefined;
-    let one = there.get(parentElement);
-    if (!one) there.set(parentElement, (one = away.has(key) ? back(key, parentElement) : start(parentElement)));
-    if (one.root && !one.root.isConnected) parentElement.append(one.root); // the place was emptied
-    one.update(data, setTriggerValue);
+    let place = there.get(parentElement);
+    if (!place) there.set(parentElement, (place = { one: new Kind(parentElement), calls: 0 }));
+    const call = ++place.calls;
+    place.one.update(data, setTriggerValue);
     return () => {
-      there.delete(parentElement);
-      one.root?.remove();
-      away.get(key)?.[0].destroy();
-      away.set(key, [one, setTimeout(() => { away.delete(key); one.destroy(); }, AWAY_MS)]);
+      setTimeout(() => {
+        if (place.calls !== call) return;
+        there.delete(parentElement);
+        place.one.destroy();
+      }, ENDS_MS);
     };
   };
 }
