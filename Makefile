@@ -17,7 +17,7 @@ test: install-dev
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
-	$(VENV) -m pytest --numprocesses 2 --timeout 300
+	$(VENV) -m pytest --numprocesses 3 --timeout 300
 
 # What was installed last is kept beside the packages: pip runs only when the pins differ from it.
 install: venv

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from radar_core.data.phantom import CLASSES
+from radar_core.detection.combination import Combination
+from radar_core.detection.detector import Detector
+from radar_core.detection.guard import Guard
 from radar_core.models.classifier import Classifier
 from radar_core.models.zoo import build
 
@@ -176,3 +179,14 @@ def decided(seed: int = 1) -> Classifier:
     return Classifier(
         module, CLASSES, cam_layer="features", input_size=64, card={"trained_on": "phantom"}
     )
+
+
+@torch.inference_mode(False)
+def guard(model: Classifier) -> Guard:
+    """A detector that was never fitted: it finds suspicious what the model is unsure of."""
+    names = ("entropy", "squeezing", "noise_vote")
+    none, one = torch.zeros(len(names)), torch.ones(len(names))
+    combination = Combination(names, none, one, torch.cat([one, none]), torch.zeros(1))
+    clean = {name: torch.zeros(1) for name in (*names, "suspicion")}
+    about = {"model": model.name, "model_sha256": "", "seed": 0}
+    return Guard(model, Detector(about, {name: {} for name in names}, clean, combination, 0.0))

@@ -16,6 +16,7 @@ from radar_core.attacks import ATTACKS, Attack
 from radar_core.attacks.axis import Frames, Task, frames
 from radar_core.attacks.balls import distance
 from radar_core.attacks.pattern import Pattern, one_target
+from radar_core.detection.guard import Guard, guard_of
 from radar_core.epsilon import Epsilon, parse_epsilon, parse_grid
 from radar_core.errors import BadParameter
 from radar_core.models.classifier import Classifier
@@ -32,6 +33,7 @@ def attack(
     label: Names = None,
     target: Names = None,
     pattern: Pattern | None = None,
+    guard: Guard | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     **parameters: Any,
@@ -51,6 +53,7 @@ def attack(
         target: a class to reach, for all or for each. Without one the attack leaves the class that
             the model reads in the clean image.
         pattern: what `radar_core.fit` gave, for a universal attack.
+        guard: the detector that an attack knows; without it the one that was made for the model.
         seed: of every random draw. An image's draws do not depend on the images beside it.
         progress: told of each model pass; may cancel.
         parameters: of the attack, each checked.
@@ -65,7 +68,7 @@ def attack(
     """
     method = ATTACKS.create(name, **parameters)
     axis = (check_epsilon(method, eps),)
-    return _run(model, images, name, method, axis, label, target, pattern, seed, progress)[0]
+    return _run(model, images, name, method, axis, label, target, pattern, guard, seed, progress)[0]
 
 
 def attack_grid(
@@ -77,6 +80,7 @@ def attack_grid(
     label: Names = None,
     target: Names = None,
     pattern: Pattern | None = None,
+    guard: Guard | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     **parameters: Any,
@@ -98,7 +102,7 @@ def attack_grid(
     """
     method = ATTACKS.create(name, **parameters)
     axis = parse_grid(grid, method.norm)
-    return _run(model, images, name, method, axis, label, target, pattern, seed, progress)
+    return _run(model, images, name, method, axis, label, target, pattern, guard, seed, progress)
 
 
 def check_epsilon(method: Attack, eps: str | float | Epsilon | None) -> Epsilon:
@@ -123,6 +127,7 @@ def _run(
     label: Names,
     target: Names,
     pattern: Pattern | None,
+    guard: Guard | None,
     seed: int,
     progress: Progress | None,
 ) -> tuple[AttackResult, ...]:
@@ -131,9 +136,10 @@ def _run(
     goal = _goal(model, method, target, len(clean))
     aims = None if goal is None else tuple(model.class_names[number] for number in goal.tolist())
     fitted = _fitted(model, name, method, pattern, one_target(aims) if pattern else None)
+    known = _known(model, method, guard)
     progress = progress or Progress()
     said: list[str] = []
-    task = Task(model, method, axis, goal, fitted, seed, said.append)
+    task = Task(model, method, axis, goal, fitted, seed, said.append, known)
     started = time.perf_counter()
     with count_passes() as passes, model.held():
         found = frames(task, clean, progress)
@@ -154,6 +160,7 @@ def _run(
         "facts": {
             **found.facts,
             **({"pattern": pattern.sha256()} if pattern else {}),
+            **({"detector": known.detector.sha256()} if known else {}),
             **({"machine": tuple(dict.fromkeys(said))} if said else {}),
         },
     }
@@ -203,6 +210,14 @@ def _fitted(
             "or python -m radar_core fit, and give it as pattern"
         )
     return pattern.checked(model, name, target)
+
+
+def _known(model: Classifier, method: Attack, guard: Guard | None) -> Guard | None:
+    if method.family != "knows the screening":
+        if guard is not None:
+            raise BadParameter(f"{method.title} knows no detector; give it no guard")
+        return None
+    return guard or guard_of(model)
 
 
 def _listed(distances: Tensor | None) -> tuple[float | None, ...]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from radar_core.models.classifier import Classifier
     from radar_core.runtime import Progress
 
-Family = Literal["gradient", "minimum norm", "universal", "black box", "benign"]
+Family = Literal[
+    "gradient", "minimum norm", "universal", "black box", "knows the screening", "benign"
+]
 Placing = Literal["budget", "distance", "own"]
 
 
@@ -47,6 +49,7 @@ class Attack(Protocol):
 
     Attributes:
         family: what kind of attack it is. *benign* is no attack but a control: a harmless change.
+            One that *knows the screening* lowers the suspicion of a detector, `Objective.guard`.
         placing: how it takes its place on an ε axis. *budget*: it stays within the ε given.
             *distance*: it seeks the nearest example, is given no ε, and stands at the distance it
             found. *own*: its strength is a parameter of its own, and ε means nothing to it.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from radar_core.attacks import Attack, Perturbation
 from radar_core.attacks.balls import BALLS, Box, distance
-from radar_core.attacks.objective import Objective
+from radar_core.attacks.objective import Guard, Objective
 from radar_core.epsilon import Epsilon
 from radar_core.errors import BadModel
 from radar_core.models.classifier import Classifier
@@ -29,6 +29,7 @@ class Task:
     Attributes:
         goal: (n,) the class to reach in each image, or None.
         pattern: of a universal attack.
+        guard: the suspicion that an attack is to lower.
         said: takes a sentence on what the machine made of it.
     """
 
@@ -39,6 +40,7 @@ class Task:
     pattern: Tensor | None
     seed: int
     said: Callable[[str], None]
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +115,7 @@ def _budgeted(
         goal,
         norm=task.method.norm,
         pattern=task.pattern,
+        guard=task.guard,
     )
     found = _perturbed(task, objective, progress.part(0.02, 0.98))
     progress.step(0.98, "reading")

@@ -12,9 +12,12 @@ from radar_core.attacks.balls import BALLS, Box
 from radar_core.attacks.losses import log_odds, margin
 from radar_core.epsilon import Norm
 from radar_core.models.classifier import Classifier
+from radar_core.runtime import batch_size
 
 Rows = slice | Tensor
 ALL = slice(None)
+Guard = Callable[[Tensor, Callable[[], None]], Tensor]
+GUARDED = 12  # passes that one look of a guard holds at once
 
 
 class Objective:
@@ -33,6 +36,8 @@ class Objective:
             that already reads its target is given no room: there is nothing to attack.
         norm: what the radii bound.
         pattern: (3, h, w) of L∞ norm 1, for an attack that was fitted beforehand.
+        guard: the suspicion of images, (n,), differentiable, for an attack that lowers it; it calls
+            its second argument before each pass.
 
     Attributes:
         clean: (m, 3, h, w) the clean image of each row.
@@ -51,8 +56,9 @@ class Objective:
         *,
         norm: Norm = "linf",
         pattern: Float[Tensor, "3 h w"] | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        self.model, self.norm, self.pattern = model, norm, pattern
+        self.model, self.norm, self.pattern, self.guard = model, norm, pattern, guard
         self.ball = BALLS[norm]
         self._frames = len(radii)
         self._images = images.detach()
@@ -129,6 +135,26 @@ class Objective:
     def _saw(self, any_at_all: Bool[Tensor, " m"], rows: Rows) -> None:
         self._asked = True
         self._seen[rows] |= any_at_all
+
+    def suspicion(
+        self, images: Float[Tensor, "m 3 h w"], tick: Callable[[], None]
+    ) -> tuple[Float[Tensor, "m 3 h w"], Float[Tensor, " m"]]:
+        """The direction that lowers the suspicion of the guard, and the suspicion.
+
+        Args:
+            tick: called before each pass.
+        """
+        assert self.guard is not None, "the door sees to it"
+        ways, values = [], []
+        step = max(1, batch_size(*images.shape[-2:], gradients=True) // GUARDED)
+        for part in images.split(step):
+            with torch.enable_grad():
+                leaf = part.detach().requires_grad_()
+                value = self.guard(leaf, tick)
+                (gradient,) = torch.autograd.grad(-value.sum(), leaf)
+            ways.append(gradient.nan_to_num(0.0))
+            values.append(value.detach())
+        return torch.cat(ways), torch.cat(values)
 
     def forget(self) -> None:
         """Let go of the graph of the clean pass, where no gradient will be asked for."""

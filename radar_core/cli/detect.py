@@ -33,8 +33,9 @@ def add(commands: Any) -> None:
 
 def _detect(arguments: argparse.Namespace) -> int:
     from radar_core.detection import DETECTORS
+    from radar_core.detection.guard import Guard
     from radar_core.uncover.bench import evaluate, measure_test
-    from radar_core.uncover.making import Plan
+    from radar_core.uncover.making import assemble, attacks_at, described
     from radar_core.writing import write_all
 
     wanted = [name for name in arguments.detectors.split(",") if name]
@@ -44,8 +45,9 @@ def _detect(arguments: argparse.Namespace) -> int:
     arguments.keep = arguments.keep or arguments.out / "measured"
     progress = watched()
     attacks, eps = (tuple(given.split(",")) for given in (arguments.attacks, arguments.eps))
-    changes = Plan(attacks=attacks, eps=eps).changes()
-    data, model, _, measurer, material = gathered(arguments, progress.part(0, 0.6))
+    changes = attacks_at(attacks, eps)
+    data, model, plan, measurer, material = gathered(arguments, progress.part(0, 0.6))
+    measurer.guard = Guard(model, assemble(material, described(data, model, plan, material)))
     found = measure_test(
         data,
         measurer,

@@ -54,7 +54,7 @@ def gathered(arguments: argparse.Namespace, progress: Any) -> tuple[Any, Any, An
 
 
 def _detector(arguments: argparse.Namespace) -> int:
-    from radar_core.uncover.detector import place_of
+    from radar_core.detection.detector import place_of
     from radar_core.uncover.making import assemble, described
 
     progress = watched()

@@ -31,8 +31,8 @@ def add(commands: Any) -> None:
 
 
 def _screen(arguments: argparse.Namespace) -> int:
+    from radar_core.detection.detector import load_detector, place_of
     from radar_core.models import load_model
-    from radar_core.uncover.detector import load_detector, place_of
     from radar_core.uncover.screening import screen
 
     model = load_model(arguments.model)

@@ -48,8 +48,8 @@ LIMITS = (
 
 def screening() -> None:
     """The whole page under its title."""
+    from radar_core.detection.detector import place_of
     from radar_core.models.store import list_models
-    from radar_core.uncover.detector import place_of
 
     models = {info.name: info.title for info in list_models()}
     if not models:
@@ -157,7 +157,7 @@ def _show(key: str) -> bool:
 
 
 def _result(shown: Screened) -> None:
-    from radar_core.uncover.detector import FALSE_ALARMS
+    from radar_core.detection.detector import FALSE_ALARMS
 
     result = shown.result
     about = result.detector.about

@@ -45,8 +45,8 @@ def screen_steps(data: str, image: str, model: str, upload: Upload | None) -> St
     """Screen an image of an offered data set, or an upload; yields one `Screened`."""
 
     def steps(progress: Progress) -> Iterator[Screened]:
+        from radar_core.detection.detector import load_detector, place_of
         from radar_core.models.store import load_model
-        from radar_core.uncover.detector import load_detector, place_of
         from radar_core.uncover.screening import screen
 
         case = _case(data, image, upload)
@@ -63,8 +63,8 @@ def make_steps(data: str, model: str) -> Steps:
 
     def steps(progress: Progress) -> Iterator[str]:
         from radar_core.data.parts import with_splits
+        from radar_core.detection.detector import place_of
         from radar_core.models.store import load_model
-        from radar_core.uncover.detector import place_of
         from radar_core.uncover.making import make_detector
 
         split, _ = with_splits(open_offered(data))

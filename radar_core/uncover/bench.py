@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from radar_core.detection.detector import Detector, Measured, scores
 from radar_core.epsilon import parse_epsilon
 from radar_core.experiments.consistency import auroc, comparisons, true_positive_rate
 from radar_core.runtime import Progress
-from radar_core.uncover.detector import Detector, Measured, scores
 from radar_core.uncover.making import Material, assemble, benign, cases_of
 from radar_core.uncover.measuring import CLEAN, Change, Measurer
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from radar_core.errors import BadData
-from radar_core.runtime import Progress, versions
-from radar_core.uncover.combination import combine
-from radar_core.uncover.detector import (
+from radar_core.attacks import ATTACKS
+from radar_core.detection.combination import combine
+from radar_core.detection.detector import (
     FALSE_ALARMS,
     Detector,
     Measured,
@@ -22,7 +21,10 @@ from radar_core.uncover.detector import (
     nearest,
     scores,
 )
-from radar_core.uncover.measuring import BENIGN, CLEAN, Change, Measurer
+from radar_core.epsilon import parse_epsilon
+from radar_core.errors import BadData, BadParameter
+from radar_core.runtime import Progress, versions
+from radar_core.uncover.measuring import BENIGN, CLEAN, Change, Measurer, knows
 
 if TYPE_CHECKING:
     from radar_core.data import DataSet
@@ -57,17 +59,15 @@ class Plan:
         """The attacks at their ε.
 
         Raises:
-            UnknownMethod, BadParameter: an attack or an ε that is none.
+            UnknownMethod, BadParameter: an attack or an ε that is none, or an attack that knows the
+                detector that is still to be made.
         """
-        from radar_core.attacks import ATTACKS
-        from radar_core.epsilon import parse_epsilon
-
-        found = []
-        for eps in self.eps:
-            parse_epsilon(eps, "linf")
-        for name in self.attacks:
-            budgeted = ATTACKS[name].placing == "budget"
-            found += [Change(name, eps) for eps in self.eps] if budgeted else [Change(name)]
+        found = attacks_at(self.attacks, self.eps)
+        if circular := [change.attack for change in found if knows(change)]:
+            raise BadParameter(
+                f"{ATTACKS[circular[0]].title} knows the detector, which is yet to be made; test "
+                "with it: python -m radar_core detect --attacks"
+            )
         return found
 
 
@@ -88,6 +88,26 @@ class Material:
     tuning: Measured
     attacked: Mapping[str, Measured]
     held_out: Measured
+
+
+def attacks_at(attacks: Sequence[str], eps: Sequence[str]) -> list[Change]:
+    """Attacks at their ε, those that keep to no budget once.
+
+    Raises:
+        UnknownMethod, BadParameter: an attack or an ε that is none, or that cannot be used here.
+    """
+    found = []
+    for each in eps:
+        parse_epsilon(each, "linf")
+    for name in attacks:
+        method = ATTACKS[name]
+        if method.family in ("universal", "benign"):
+            raise BadParameter(
+                f"{method.title} turns no single image by itself; name attacks that do, such as pgd"
+            )
+        budgeted = method.placing == "budget"
+        found += [Change(name, each) for each in eps] if budgeted else [Change(name)]
+    return found
 
 
 def benign() -> dict[str, Change]:

@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from radar_core.attacks import ATTACKS
+from radar_core.detection.detector import joined, measure
 from radar_core.runtime import Progress
-from radar_core.uncover.detector import joined, measure
 from radar_core.uncover.look import look
 
 if TYPE_CHECKING:
+    from radar_core.detection.guard import Guard
     from radar_core.models.classifier import Classifier
     from radar_core.types import Case
 
@@ -54,17 +56,24 @@ class Change:
 CLEAN = Change()
 
 
+def knows(change: Change) -> bool:
+    """Whether what is done to images depends on the detector."""
+    return bool(change.attack) and ATTACKS[change.attack].family == "knows the screening"
+
+
 @dataclass(eq=False)
 class Measurer:
     """Has one model look at images, each kind of change once.
 
     Args:
         folder: where what is measured is kept; None keeps nothing.
+        guard: the detector that attacks know which *know the screening*.
     """
 
     model: Classifier
     seed: int = 0
     folder: Path | None = None
+    guard: Guard | None = None
 
     def __post_init__(self) -> None:
         self._sha256 = self.model.sha256()
@@ -113,7 +122,6 @@ class Measurer:
         self, cases: Sequence[Case], images: Tensor, change: Change, progress: Progress
     ) -> tuple[Tensor, Tensor]:
         from radar_core.api import attack
-        from radar_core.attacks import ATTACKS
 
         names = self.model.class_names
         result = attack(
@@ -124,6 +132,7 @@ class Measurer:
             label=[case.label if case.label in names else None for case in cases],
             seed=self.seed,
             progress=progress,
+            guard=self.guard if knows(change) else None,
             **dict(change.parameters),
         )
         benign = ATTACKS[change.attack].family == "benign"
@@ -142,6 +151,8 @@ class Measurer:
         about = [FORMAT, self._sha256, self.seed, settings().precision, looking.PASSES]
         about += [sorted(versions().items()), list(DETECTORS), [self._print(c) for c in cases]]
         about += [change.attack, change.eps, [(n, str(v)) for n, v in change.parameters]]
+        if knows(change):
+            about.append(self.guard.detector.sha256() if self.guard else "")
         text = json.dumps(about, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 

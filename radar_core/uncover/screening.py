@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from radar_core.detection import DETECTORS
+from radar_core.detection.detector import FALSE_ALARMS, Detector, measure, scores
 from radar_core.detection.views import SQUEEZERS, TITLES
 from radar_core.runtime import Progress, count_passes
 from radar_core.types import Reading
-from radar_core.uncover.detector import FALSE_ALARMS, Detector, measure, scores
 from radar_core.uncover.look import look
 from radar_core.wording import ordinal
 

@@ -39,18 +39,23 @@ def short(name: str) -> dict[str, Any]:
     return {key: value for key, value in SHORT.items() if key in controls(ATTACKS[name])}
 
 
+def needed(model: radar.Classifier, name: str, aim: Any = None, count: int = 24) -> dict[str, Any]:
+    """What an attack is given beside the images: a pattern fitted on others, or a detector."""
+    if ATTACKS[name].family == "knows the screening":
+        return {"guard": toys.guard(model)}
+    if ATTACKS[name].family != "universal":
+        return {}
+    whom = toys.conv() if isinstance(model.module, toys.Counted) else model
+    target = aim if isinstance(aim, str) or aim is None else aim[0]
+    fitted = radar.fit(whom, toys.images(count, seed=5), name, target=target, **short(name))
+    return {"pattern": fitted}
+
+
 def attack(model: radar.Classifier, images: Tensor, name: str, eps: str = EPS, **more: Any) -> Any:
-    """Attack with few steps; a universal attack is fitted first, on other images."""
+    """Attack with few steps."""
     given = {**short(name), **more}
-    if ATTACKS[name].family == "universal" and "pattern" not in given:
-        aim = given.get("target")
-        given["pattern"] = radar.fit(
-            toys.conv() if isinstance(model.module, toys.Counted) else model,
-            toys.images(24, seed=5),
-            name,
-            target=aim if isinstance(aim, str) or aim is None else aim[0],
-            **short(name),
-        )
+    if "pattern" not in given:
+        given |= needed(model, name, given.get("target"))
     return radar.attack(model, images, name, eps, **given)
 
 
@@ -122,14 +127,12 @@ def test_nearest_example_is_placed_by_its_distance(name: str):
 @each_attack
 def test_grid_gives_each_frame_as_alone(name: str):
     model, images = toys.linear(), toys.images(2)
-    pattern = {}
-    if ATTACKS[name].family == "universal":
-        pattern = {"pattern": radar.fit(model, toys.images(8, seed=5), name, **short(name))}
+    aid = needed(model, name, count=8)
     grid = ["0", "2/255", "8/255"]
-    frames = radar.attack_grid(model, images, name, grid, **pattern, **short(name))
+    frames = radar.attack_grid(model, images, name, grid, **aid, **short(name))
     assert len(frames) == 3
     for eps, frame in zip(grid, frames, strict=True):
-        alone = attack(model, images, name, eps, **pattern)
+        alone = attack(model, images, name, eps, **aid)
         assert frame.status == alone.status
         assert torch.allclose(frame.images, alone.images, atol=1e-6)
         assert frame.distances == pytest.approx(alone.distances)
@@ -138,13 +141,11 @@ def test_grid_gives_each_frame_as_alone(name: str):
 @each_attack
 def test_grid_is_the_same_whatever_fits_into_a_batch(name: str, monkeypatch: pytest.MonkeyPatch):
     model, images = toys.linear(), toys.images(3)
-    pattern = {}
-    if ATTACKS[name].family == "universal":
-        pattern = {"pattern": radar.fit(model, toys.images(8, seed=5), name, **short(name))}
-    whole = radar.attack_grid(model, images, name, "0,2/255,8/255", **pattern, **short(name))
+    aid = needed(model, name, count=8)
+    whole = radar.attack_grid(model, images, name, "0,2/255,8/255", **aid, **short(name))
     for rows in (1, 2, 7):
         monkeypatch.setattr("radar_core.attacks.axis.rows_at_once", lambda *_, rows=rows: rows)
-        parts = radar.attack_grid(model, images, name, "0,2/255,8/255", **pattern, **short(name))
+        parts = radar.attack_grid(model, images, name, "0,2/255,8/255", **aid, **short(name))
         for one, other in zip(whole, parts, strict=True):
             assert one.status == other.status
             assert torch.allclose(one.images, other.images, atol=1e-6)

@@ -11,12 +11,12 @@ import torch
 from radar_core.cli import main
 from radar_core.data import open_data
 from radar_core.detection import DETECTORS
+from radar_core.detection.detector import FALSE_ALARMS, load_detector, place_of
 from radar_core.errors import BadData, BadModel, Cancelled
 from radar_core.models import load_model
 from radar_core.runtime import Progress, count_passes
 from radar_core.uncover import measuring
 from radar_core.uncover.bench import Measurements, evaluate, measure_test
-from radar_core.uncover.detector import FALSE_ALARMS, load_detector, place_of
 from radar_core.uncover.look import PASSES, look
 from radar_core.uncover.making import Plan, assemble, described, gather, make_detector
 from radar_core.uncover.measuring import CLEAN, Change, Measurer
@@ -150,7 +150,7 @@ def test_a_model_without_features_has_fewer_scores(phantom):
 
     model = toys.conv()
     seen = look(model, torch.rand(2, 3, model.input_size, model.input_size))
-    from radar_core.uncover.detector import measure
+    from radar_core.detection.detector import measure
 
     full = set(measure(seen))
     assert {"max_softmax", "squeezing", "noise_vote"} <= full

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from radar_core.detection import DETECTORS, State
+from radar_core.detection.combination import Combination
 from radar_core.errors import BadModel
-from radar_core.uncover.combination import Combination
 from radar_core.writing import write_whole
 
 if TYPE_CHECKING:
@@ -120,6 +121,13 @@ class Detector:
         Raises:
             CannotWrite: no room, or no permission.
         """
+        write_whole(path, self._whole())
+
+    def sha256(self) -> str:
+        """The hash of the file that `save` writes."""
+        return hashlib.sha256(self._whole()).hexdigest()
+
+    def _whole(self) -> bytes:
         from safetensors.torch import save
 
         tensors = {f"clean/{name}": value for name, value in self.clean.items()}
@@ -135,7 +143,8 @@ class Detector:
             "reach": self.reach if self.reach != float("inf") else None,
         }
         kept = {name: value.contiguous() for name, value in tensors.items()}
-        write_whole(path, save(kept, {"radar.detector": json.dumps(said, ensure_ascii=False)}))
+        written: bytes = save(kept, {"radar.detector": json.dumps(said, ensure_ascii=False)})
+        return written
 
 
 def place_of(model: str, *, write: bool = False) -> Path:
