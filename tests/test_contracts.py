@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from radar_core.attacks import ATTACKS
+from radar_core.defences import DEFENCES
+from radar_core.detection import DETECTORS
 from radar_core.errors import BadParameter
 from radar_core.explainers import EXPLAINERS
 from radar_core.localisation import LOCALISATION
@@ -18,7 +20,7 @@ from radar_core.metrics import METRICS
     ("registry", "name"),
     [
         (registry, name)
-        for registry in (ATTACKS, EXPLAINERS, METRICS, LOCALISATION)
+        for registry in (ATTACKS, EXPLAINERS, METRICS, LOCALISATION, DETECTORS, DEFENCES)
         for name in registry
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -33,6 +33,7 @@ LEVELS = (
         "adoption",
         "experiments",
         "uncover",
+        "defences",
         "reports",
         "launch",
         "report",

@@ -70,6 +70,10 @@ class CaseSpec:
         """The command line that gives the noise floor of the case."""
         return shlex.join([*self._words("floor"), "--json"])
 
+    def defend_command(self) -> str:
+        """The command line that tells what cheap defences would have made of the case."""
+        return shlex.join([*self._words("defend"), "--json"])
+
     def report_command(self, *, floor: bool = True, curve: bool = True) -> str:
         """The command line that writes the report of the case."""
         left_out = ["--no-floor"] * (not floor) + ["--no-curve"] * (not curve)

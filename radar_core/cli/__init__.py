@@ -13,6 +13,7 @@ from radar_core.cli import (
     case,
     curve,
     dashboard,
+    defend,
     detect,
     detector,
     evaluate,
@@ -31,7 +32,20 @@ from radar_core.cli import (
 from radar_core.errors import RadarError
 
 COMMANDS = (
-    *(case, curve, floor, report, experiment, export, fit, evaluate, sanity, listing, train),
+    *(
+        case,
+        curve,
+        floor,
+        defend,
+        report,
+        experiment,
+        export,
+        fit,
+        evaluate,
+        sanity,
+        listing,
+        train,
+    ),
     *(add, adopt, fetch, prepare, dashboard, screen, detector, detect),
 )
 

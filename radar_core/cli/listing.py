@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from radar_core.models.store import ModelInfo
 
 KINDS = (
-    *("attacks", "explainers", "metrics", "localisation"),
+    *("attacks", "explainers", "metrics", "localisation", "detectors", "defences"),
     *("models", "data", "architectures"),
 )
 
@@ -44,6 +44,8 @@ def _list(arguments: argparse.Namespace) -> int:
 def _rows(kind: str) -> list[dict[str, Any]]:
     from radar_core.attacks import ATTACKS
     from radar_core.data.library import offered
+    from radar_core.defences import DEFENCES
+    from radar_core.detection import DETECTORS
     from radar_core.explainers import EXPLAINERS
     from radar_core.localisation import LOCALISATION
     from radar_core.metrics import METRICS
@@ -64,6 +66,8 @@ def _rows(kind: str) -> list[dict[str, Any]]:
         "explainers": EXPLAINERS,
         "metrics": METRICS,
         "localisation": LOCALISATION,
+        "detectors": DETECTORS,
+        "defences": DEFENCES,
     }
     return registries[kind].describe()
 

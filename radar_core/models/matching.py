@@ -25,6 +25,20 @@ def data_for(model: ModelInfo, names: Iterable[str]) -> list[str]:
     return [name for name in names if same_data(str(model.card.get("trained_on", "")), name)]
 
 
+def hardened_of(model: str, models: Sequence[ModelInfo]) -> list[str]:
+    """The names of adversarially trained models that tell the classes of another one apart."""
+    own = next((one for one in models if one.name == model), None)
+    if own is None:
+        return []
+    return [
+        one.name
+        for one in models
+        if one.card.get("adversarial")
+        and one.name != model
+        and one.card["class_names"] == own.card["class_names"]
+    ]
+
+
 def titles(models: Sequence[ModelInfo]) -> str:
     """Their titles with commas."""
     return ", ".join(one.title for one in models)

@@ -12,6 +12,7 @@ from radar_core.runtime import machine
 from radar_core.ui.compute import case_steps
 from radar_core.ui.controls import VIEWS, Wanted, looking
 from radar_core.ui.curve_body import curve, found_curve, leave_curve
+from radar_core.ui.defence_body import defences, leave_defences
 from radar_core.ui.export_body import export_section
 from radar_core.ui.floor_body import evidence, found_floor, leave_floor, noise_floor
 from radar_core.ui.jobs import Job, device_jobs
@@ -85,6 +86,7 @@ def body(wanted: Wanted) -> None:
     if job is None or job.active:
         leave_curve(spec)
         leave_floor()
+        leave_defences()
     compared(wanted)
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
     if pictures_first():
@@ -100,6 +102,7 @@ def body(wanted: Wanted) -> None:
         evidence(result)
         noise_floor(wanted, result)
         curve(wanted, result)
+        defences(wanted, result)
         report_section(result)
         export_section(result)
         _record(result)

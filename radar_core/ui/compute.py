@@ -12,7 +12,7 @@ from radar_core.errors import BadImage, BadParameter
 from radar_core.runtime import Progress
 
 if TYPE_CHECKING:
-    from radar_core.case import CaseResult, CaseSpec, FloorResult
+    from radar_core.case import CaseResult, CaseSpec, Defended, FloorResult
     from radar_core.data import DataSet
     from radar_core.evaluation import Evaluation
     from radar_core.sanity import SanityReport
@@ -132,6 +132,21 @@ def floor_steps(
         yield from run_floor(
             result, data=data, model=model, explainers=explainers, progress=progress
         )
+
+    return steps
+
+
+def defence_steps(result: CaseResult) -> Steps:
+    """What cheap defences make of a finished case, yielding the rows as they come."""
+
+    def steps(progress: Progress) -> Iterator[tuple[Defended, ...]]:
+        from radar_core.case import run_defences
+        from radar_core.models.matching import hardened_of
+        from radar_core.models.store import list_models, load_model
+
+        model = load_model(result.spec.model)
+        hardened = [load_model(name) for name in hardened_of(result.spec.model, list_models())]
+        yield from run_defences(result, model, hardened=hardened, progress=progress)
 
     return steps
 

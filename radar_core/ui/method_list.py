@@ -12,8 +12,10 @@ from radar_core.view.metric_words import same_map
 
 
 def method_list() -> None:
-    """Attacks, explainers, metrics and models, each with what it says of itself."""
+    """All methods and models, each with what it says of itself."""
     from radar_core.attacks import ATTACKS
+    from radar_core.defences import DEFENCES
+    from radar_core.detection import DETECTORS
     from radar_core.explainers import EXPLAINERS
     from radar_core.localisation import LOCALISATION
     from radar_core.metrics import METRICS
@@ -24,6 +26,8 @@ def method_list() -> None:
         ("Explainers", EXPLAINERS),
         ("Consistency of two maps", METRICS),
         ("Attribution against a mask", LOCALISATION),
+        ("Screening scores", DETECTORS),
+        ("Defences", DEFENCES),
     ]
     for heading, registry in kinds:
         st.subheader(heading, anchor=False, divider="gray")
