@@ -121,7 +121,7 @@ def test_models_of_other_classes_or_not_hardened_are_not_offered():
     def info(name, classes="ab", **card):
         return Info(name=name, card={"class_names": list(classes), **card})
 
-    hard = {"adversarial": {"eps": "2/255"}}
+    hard = {"recipe": {"adversarial": 2.0}}
     infos = [info("own"), info("sturdy", **hard), info("plain"), info("other", "xyz", **hard)]
     assert hardened_of("own", infos) == ["sturdy"]
     assert hardened_of("sturdy", infos) == [] == hardened_of("none", infos)

@@ -33,7 +33,7 @@ def hardened_of(model: str, models: Sequence[ModelInfo]) -> list[str]:
     return [
         one.name
         for one in models
-        if one.card.get("adversarial")
+        if (one.card.get("recipe") or {}).get("adversarial")
         and one.name != model
         and one.card["class_names"] == own.card["class_names"]
     ]

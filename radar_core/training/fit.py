@@ -13,52 +13,21 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from radar_core.models.classifier import Classifier
 from radar_core.runtime import Progress, batch_size, device, generator
+from radar_core.training.adversarial import attacked, attacked_logits
 from radar_core.training.augment import augment
 from radar_core.training.checkpoint import State
+from radar_core.training.judging import class_weights, rates, score
 from radar_core.training.recipe import Recipe
 from radar_core.training.squares import Squares
 
 RISE = 0.1  # of the steps, in which the rate rises
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)  # inverse regularisation of the warm-up, tried in turn
 Report = Callable[[dict[str, float]], None]
-
-
-def class_weights(labels: Int64[Tensor, " n"], count: int) -> Float[Tensor, " k"]:
-    """Of each class, so that every class weighs the same in all and the mean weight is 1."""
-    found = torch.bincount(labels, minlength=count).float()
-    return len(labels) / (count * found.clamp(min=1))
-
-
-def score(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], balanced: bool) -> float:
-    """Cross-entropy at the best temperature; lower is better, and overconfidence is no fault yet.
-
-    Args:
-        balanced: whether every class weighs the same.
-    """
-    weights = class_weights(labels, logits.shape[1]) if balanced else None
-    temperature = fit_temperature(logits, labels)
-    return float(F.cross_entropy(logits / temperature, labels, weight=weights))
-
-
-def fit_temperature(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> float:
-    """The temperature that minimises the cross-entropy of held-out logits (Guo et al. 2017)."""
-    log_t = torch.zeros((), requires_grad=True)
-    optimiser = torch.optim.LBFGS([log_t], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = F.cross_entropy(logits / log_t.exp(), labels)
-        loss.backward()
-        return loss
-
-    with torch.enable_grad():
-        optimiser.step(closure)
-    return float(log_t.detach().clamp(-3, 3).exp())
 
 
 def last_layer(module: nn.Module) -> nn.Linear:
@@ -125,17 +94,8 @@ def warm_up(
     return {
         "strength": kept,
         "val_score": best,
-        **_rates(hits, val.labels),
+        **rates(hits, val.labels),
         "seconds": time.perf_counter() - began,
-    }
-
-
-def _rates(read: Int64[Tensor, " n"], labels: Int64[Tensor, " n"]) -> dict[str, float]:
-    right = (read == labels).float()
-    recalls = [float(right[labels == k].mean()) for k in labels.unique()]
-    return {
-        "val_accuracy": float(right.mean()),
-        "val_balanced_accuracy": sum(recalls) / len(recalls),
     }
 
 
@@ -207,6 +167,7 @@ class _Course:
         self.state = state
         self.balanced = recipe.balance != "none"
         self.dtype = autocast_dtype(recipe.precision)
+        self.radius = recipe.adversarial / 255
         self.steps = math.ceil(len(train) / recipe.batch)
         self.averaged = copy.deepcopy(model.module) if recipe.average else model.module
         kept = [p for p in model.module.parameters() if p.requires_grad]
@@ -239,6 +200,10 @@ class _Course:
                 images, labels = made.to(self.model.device), true.to(self.model.device)
                 shown = images if full else F.interpolate(images, size=small, mode="area")
                 self._set_rate(epoch * self.steps + done)
+                if self.radius:
+                    shown = attacked(
+                        self.model, shown, labels, self.radius, random=True, dtype=self.dtype
+                    )
                 with torch.autocast(self.model.device.type, self.dtype, self._is_mixed()):
                     logits = self.model(shown)
                 loss = F.cross_entropy(
@@ -287,15 +252,19 @@ class _Course:
         trained, self.model.module = self.model.module, self.averaged
         try:
             self.averaged.eval()
-            logits = read_logits(self.model, self.val)
+            logits = (
+                attacked_logits(self.model, self.val, self.radius)
+                if self.radius
+                else read_logits(self.model, self.val)
+            )
             found = score(logits, self.val.labels, self.balanced)
-            rates = _rates(logits.argmax(1), self.val.labels)
-            if self.state.improved(rates["val_balanced_accuracy"], found):
+            reached = rates(logits.argmax(1), self.val.labels)
+            if self.state.improved(reached["val_balanced_accuracy"], found):
                 self.state.best_epoch = epoch + 1
                 self.state.put("best", self.averaged.state_dict())
         finally:
             self.model.module = trained
-        return {"val_score": found, **rates}
+        return {"val_score": found, **reached}
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Augmented batches of an epoch; the next one is made while the network works."""

@@ -29,6 +29,10 @@ class Recipe:
     between equals that of the lower cross-entropy; training stops where neither has improved for
     `patience` of them. The kept model's logits are divided by one temperature fitted on the
     validation split (Guo et al. 2017), folded into the last layer.
+
+    With `adversarial`, every image is attacked by FGSM from a random start before the network
+    learns from it (Wong et al. 2020, arXiv:2001.03994), and epochs are judged on validation images
+    that FGSM attacked.
     """
 
     epochs: int = field_range(20, 0, 500, title="Epochs", help="at the full input size, at most")
@@ -56,6 +60,15 @@ class Recipe:
     augment: str = field_choice("any way up", AUGMENTS, title="Augmentation")
     jitter: float = field_range(
         0.08, 0.0, 0.5, title="Colour jitter", help="largest relative change of a channel's gain"
+    )
+    adversarial: float = field_range(
+        0.0,
+        0.0,
+        32.0,
+        step=0.5,
+        title="Adversarial ε",
+        unit="/255",
+        help="every image is attacked before it is learnt from, about twice the time; 0: none",
     )
     balance: str = field_choice("loss", BALANCES, title="Class balance")
     precision: str = field_choice(

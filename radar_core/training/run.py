@@ -22,11 +22,11 @@ from radar_core.training.fit import (
     Report,
     autocast_dtype,
     fine_tune,
-    fit_temperature,
     last_layer,
     read_logits,
     warm_up,
 )
+from radar_core.training.judging import fit_temperature
 from radar_core.training.plan import STATE, Plan, split_up
 from radar_core.training.squares import Squares
 from radar_core.training.start import Start, find_start, started
@@ -111,8 +111,9 @@ def _passes(
         if recipe.warm_up and start.weights is not None and not state.epoch:
             row = warm_up(model, training, chosen, balanced, progress.part(0, 0.1))
             state.history.append({"epoch": 0.0, **row})
-            state.improved(row["val_balanced_accuracy"], row["val_score"])
-            state.put("best", model.module.state_dict())
+            if not recipe.adversarial:  # whose epochs are judged on attacked images
+                state.improved(row["val_balanced_accuracy"], row["val_score"])
+                state.put("best", model.module.state_dict())
             if report:
                 report(state.history[-1])
         try:

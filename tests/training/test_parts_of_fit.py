@@ -14,7 +14,8 @@ from radar_core.models.zoo import build
 from radar_core.runtime import Progress
 from radar_core.training.augment import augment
 from radar_core.training.checkpoint import State, load_state
-from radar_core.training.fit import class_weights, fit_temperature, read_logits, score, warm_up
+from radar_core.training.fit import read_logits, warm_up
+from radar_core.training.judging import class_weights, fit_temperature, score
 from radar_core.training.recipe import AUGMENTS
 from radar_core.training.squares import Squares
 from radar_core.training.start import Start, find_start, started
