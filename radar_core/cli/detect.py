@@ -26,12 +26,20 @@ def add(commands: Any) -> None:
     option("--eps", default="1/255,2/255,4/255", help="their ε, with commas")
     option("--detectors", default="", help="scores to show, with commas; all by default")
     option("--images", type=int, default=70, help="test images, classes in turn")
+    option(
+        "--also",
+        action="append",
+        default=[],
+        metavar="DATA",
+        help="another set, say of another camera: how often its clean images are called unusual",
+    )
     option("--out", type=Path, required=True, help="a folder for the tables")
     option("--json", action="store_true", help="print one JSON object")
     command.set_defaults(run=_detect)
 
 
 def _detect(arguments: argparse.Namespace) -> int:
+    from radar_core.data import open_data
     from radar_core.detection import DETECTORS
     from radar_core.detection.guard import Guard
     from radar_core.uncover.bench import evaluate, measure_test
@@ -44,6 +52,7 @@ def _detect(arguments: argparse.Namespace) -> int:
     writable(arguments.out)
     arguments.keep = arguments.keep or arguments.out / "measured"
     progress = watched()
+    also = [open_data(name) for name in arguments.also]
     attacks, eps = (tuple(given.split(",")) for given in (arguments.attacks, arguments.eps))
     changes = attacks_at(attacks, eps)
     data, model, plan, measurer, material = gathered(arguments, progress.part(0, 0.6))
@@ -55,6 +64,7 @@ def _detect(arguments: argparse.Namespace) -> int:
         arguments.images,
         progress.part(0.6, 0.98),
         arguments.split,
+        also,
     )
     bench = evaluate(material, found, wanted)
     progress.step(1.0, "written")

@@ -15,7 +15,7 @@ from radar_core.detection.detector import Detector, Measured, scores
 from radar_core.epsilon import parse_epsilon
 from radar_core.experiments.consistency import auroc, comparisons, true_positive_rate
 from radar_core.runtime import Progress
-from radar_core.uncover.making import Material, assemble, benign, cases_of
+from radar_core.uncover.making import Material, assemble, benign, cases_of, of_any_class
 from radar_core.uncover.measuring import CLEAN, Change, Measurer
 
 if TYPE_CHECKING:
@@ -32,13 +32,15 @@ class Measurements:
 
     Attributes:
         images: ids. clean: of each image. changed: by the benign change. attacked: by attack and ε,
-            with (n,) whether the attack turned the reading.
+            with (n,) whether the attack turned the reading. others: clean images of other sets, of
+            another camera or another kind, by the set's title.
     """
 
     images: tuple[str, ...]
     clean: Measured
     changed: Mapping[str, Measured]
     attacked: Mapping[tuple[str, str], tuple[Measured, Tensor]]
+    others: Mapping[str, Measured] = field(default_factory=dict)
 
 
 @dataclass
@@ -51,7 +53,8 @@ class Bench:
             interval, `tpr` at 5 % false alarms among clean and benign images, `caught` at the
             calibrated threshold.
         alarms: a row a kind of clean or benignly changed images: `false_alarms` of the combination
-            at the calibrated threshold, of `images`, with a 95 % Wilson interval.
+            at the calibrated threshold, of `images`, with a 95 % Wilson interval, and the share of
+            which nothing can be told (`cannot_tell`), whatever their suspicion.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -71,30 +74,36 @@ def measure_test(
     count: int,
     progress: Progress,
     split: str = "test",
+    also: Sequence[DataSet] = (),
 ) -> Measurements:
     """Look at test images, clean and changed.
 
     Args:
         changes: attacks at their ε. count: images at most, classes in turn.
+        also: other sets, whose clean images are looked at, as many of each.
 
     Raises:
         BadData, BadModel: no image that the model can read. Cancelled: the watcher asked to stop.
     """
     cases = cases_of(data, split, count, measurer.model)
     harmless = benign()
-    work = [("clean images", CLEAN), *harmless.items()]
-    work += [(f"{change.attack} {change.eps or ''}", change) for change in changes]
+    work = [("clean images", CLEAN, cases)]
+    work += [(title, change, cases) for title, change in harmless.items()]
+    work += [(f"{change.attack} {change.eps or ''}", change, cases) for change in changes]
+    work += [(other.title, CLEAN, of_any_class(other, count)) for other in also]
     found = []
-    for number, (title, change) in enumerate(work):
+    for number, (title, change, images) in enumerate(work):
         progress.step(number / len(work), title)
         here = progress.part(number / len(work), (number + 1) / len(work))
-        found.append(measurer(cases, change, here))
-    attacked = zip(changes, found[1 + len(harmless) :], strict=True)
+        found.append(measurer(images, change, here))
+    first, last = 1 + len(harmless), len(work) - len(also)
+    attacked = zip(changes, found[first:last], strict=True)
     return Measurements(
         tuple(case.id for case in cases),
         found[0][0],
         {title: measured for title, (measured, _) in zip(harmless, found[1:], strict=False)},
         {(change.attack, change.eps or "own"): result for change, result in attacked},
+        {other.title: measured for other, (measured, _) in zip(also, found[last:], strict=True)},
     )
 
 
@@ -113,8 +122,9 @@ def evaluate(
     """
     bench = Bench()
     whole = assemble(material, {"model": "", "model_sha256": ""})
-    for title, measured in {"clean": tested.clean, **tested.changed}.items():
-        bench.alarms.append(_alarms(title, whole.suspicion(measured), whole.threshold))
+    elsewhere = {f"clean, of {title}": each for title, each in tested.others.items()}
+    for title, measured in {"clean": tested.clean, **tested.changed, **elsewhere}.items():
+        bench.alarms.append(_alarms(title, whole, measured))
     names = [name for name in whole.states if not detectors or name in detectors]
     order = sorted(tested.attacked, key=lambda frame: (frame[0], _radius(frame[1])))
     made: dict[str, Detector] = {}
@@ -165,10 +175,12 @@ def _row(values: Tensor, turned: Tensor, harmless: Tensor) -> dict[str, Any]:
     }
 
 
-def _alarms(title: str, suspicion: Tensor, threshold: float) -> dict[str, Any]:
+def _alarms(title: str, detector: Detector, measured: Measured) -> dict[str, Any]:
     from radar_core.sanity import Share
 
-    share = Share(int((suspicion > threshold).sum()), len(suspicion))
+    suspicion = detector.suspicion(measured)
+    share = Share(int((suspicion > detector.threshold).sum()), len(suspicion))
+    unlike = detector.unlike(measured.get("knn"))
     low, high = share.interval
     return {
         "images_are": title,
@@ -176,6 +188,7 @@ def _alarms(title: str, suspicion: Tensor, threshold: float) -> dict[str, Any]:
         "false_alarms": share.hits / share.of,
         "false_alarms_low": low,
         "false_alarms_high": high,
+        "cannot_tell": float(unlike.float().mean()) if len(unlike) else 0.0,
     }
 
 

@@ -258,3 +258,10 @@ def cases_of(data: DataSet, split: str, count: int, model: Classifier) -> list[C
             "images of the kind that the model was trained on"
         )
     return list(readable(data, entries, count))
+
+
+def of_any_class(data: DataSet, count: int) -> list[Case]:
+    """Readable images of a set, classes in turn, whatever their class."""
+    from radar_core.data.sampling import in_turn, readable
+
+    return list(readable(data, in_turn(data, ORDER), count))

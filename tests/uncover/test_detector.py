@@ -218,10 +218,12 @@ def test_it_can_be_stopped(phantom, model):
 
 def test_test_images_are_measured_in_every_form(phantom, model, tmp_path):
     changes = [Change("fgsm", "8/255"), Change("deepfool")]
-    tested = measure_test(phantom, Measurer(model, 2, tmp_path), changes, 2, Progress())
+    other = [phantom.split("val")]
+    tested = measure_test(phantom, Measurer(model, 2, tmp_path), changes, 2, Progress(), also=other)
+    assert list(tested.others) == [phantom.title]
     assert len(tested.images) == 2 and list(tested.changed) == list(measuring.BENIGN)
     assert list(tested.attacked) == [("fgsm", "8/255"), ("deepfool", "own")]
-    for measured in (tested.clean, *tested.changed.values()):
+    for measured in (tested.clean, *tested.changed.values(), *tested.others.values()):
         assert all(len(values) == 2 for values in measured.values())
 
 
@@ -236,10 +238,13 @@ def test_the_bench_counts_what_it_says(material):
     tested = Measurements(
         tuple(map(str, range(count))), clean, {"noise": changed},
         {("deepfool", "own"): (hostile, turned)},
+        {"elsewhere": {**clean, "knn": -clean["knn"]}},
     )  # fmt: skip
     rows, alarms = evaluate(material, tested).tables()
     assert list(rows.detector) == [*DETECTORS, "combined"]
-    assert list(alarms.images_are) == ["clean", "noise"] and set(alarms.images) == {count}
+    assert list(alarms.images_are) == ["clean", "noise", "clean, of elsewhere"]
+    assert set(alarms.images) == {count}
+    assert list(alarms.cannot_tell > 0.5) == [False, False, True]
     here = rows[rows.detector == "entropy"].iloc[0]
     assert here.images == count - 1 and here.eps == "own"
     score = DETECTORS.create("entropy")
