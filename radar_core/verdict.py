@@ -49,6 +49,8 @@ def named(reading: Reading) -> str:
 def verdict(result: CaseResult) -> tuple[Part, ...]:
     """What the attack did to the reading and to the first explanation, in plain words."""
     clean = Part(named(result.clean_reading), "clean")
+    from radar_core.attacks import ATTACKS
+
     if result.attack is None:
         return (Part("The model reads "), clean, Part(" in the clean image."))
     attacked_reading = result.attack.readings_attacked[0]
@@ -66,6 +68,11 @@ def verdict(result: CaseResult) -> tuple[Part, ...]:
         )
         then = (Part(" Attacked, it reads "), attacked, Part("."))
         return (*wrong, *then) if result.attack.linf[0] else wrong
+    if ATTACKS[result.spec.attack].family == "explanation":
+        meant = "and was to leave it" if changed else "as it was meant to"
+        said = [Part(f"{by} {'turns' if changed else 'leaves'} the reading, {meant}: "), clean]
+        said += [Part(" becomes "), attacked, Part(".")]
+        return (*said, *_focus(result))
     if status == "flipped" or changed:
         said = [Part(f"{by} turns "), clean, Part(" into "), attacked, Part(".")]
     else:

@@ -41,7 +41,7 @@ def asked(folder: Path) -> list[str]:
 
 
 PIP = "pip install --disable-pip-version-check -r"
-PYTEST = "pytest --numprocesses 2 --timeout 300"
+PYTEST = "pytest --numprocesses 3 --timeout 300"
 
 
 def test_run_installs_once_and_again_when_the_pins_change(checkout: Path):

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from radar_core.runtime import Progress
 
 Family = Literal[
-    "gradient", "minimum norm", "universal", "black box", "knows the screening", "benign"
+    "gradient",
+    "minimum norm",
+    "universal",
+    "black box",
+    "knows the screening",
+    "explanation",
+    "benign",
 ]
 Placing = Literal["budget", "distance", "own"]
 
@@ -49,6 +55,7 @@ class Attack(Protocol):
 
     Attributes:
         family: what kind of attack it is. *benign* is no attack but a control: a harmless change.
+            One on the *explanation* moves that, and keeps the reading: *held* is what it aims at.
             One that *knows the screening* lowers the suspicion of a detector, `Objective.guard`.
         placing: how it takes its place on an ε axis. *budget*: it stays within the ε given.
             *distance*: it seeks the nearest example, is given no ε, and stands at the distance it

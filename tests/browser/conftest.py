@@ -159,7 +159,7 @@ def violations(page: Any) -> list[str]:
     axe = pytest.importorskip("axe_playwright_python")
     page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     found: list[str] = []
-    for _ in range(5):  # what still fades in has too little contrast for a moment
+    for _ in range(15):  # what still fades in has too little contrast for a moment
         if page.locator("[data-testid=stApp]").count():  # not a report: what is stale is pale
             page.locator("[data-test-script-state=notRunning]").wait_for()
         found = page.evaluate(
