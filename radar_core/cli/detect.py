@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,11 @@ def add(commands: Any) -> None:
         help="another set, say of another camera: how often its clean images are called unusual",
     )
     option("--out", type=Path, required=True, help="a folder for the tables")
+    option(
+        "--store",
+        action="store_true",
+        help="keep the detector and its figures beside the model, where screen looks for them",
+    )
     option("--json", action="store_true", help="print one JSON object")
     command.set_defaults(run=_detect)
 
@@ -41,10 +48,13 @@ def add(commands: Any) -> None:
 def _detect(arguments: argparse.Namespace) -> int:
     from radar_core.data import open_data
     from radar_core.detection import DETECTORS
+    from radar_core.detection.detector import figures_of, place_of
     from radar_core.detection.guard import Guard
     from radar_core.uncover.bench import evaluate, measure_test
+    from radar_core.uncover.look import PASSES
     from radar_core.uncover.making import assemble, attacks_at, described
-    from radar_core.writing import write_all
+    from radar_core.uncover.report import html
+    from radar_core.writing import write_all, write_whole
 
     wanted = [name for name in arguments.detectors.split(",") if name]
     for name in wanted:
@@ -56,7 +66,8 @@ def _detect(arguments: argparse.Namespace) -> int:
     attacks, eps = (tuple(given.split(",")) for given in (arguments.attacks, arguments.eps))
     changes = attacks_at(attacks, eps)
     data, model, plan, measurer, material = gathered(arguments, progress.part(0, 0.6))
-    measurer.guard = Guard(model, assemble(material, described(data, model, plan, material)))
+    detector = assemble(material, described(data, model, plan, material))
+    measurer.guard = Guard(model, detector)
     found = measure_test(
         data,
         measurer,
@@ -69,15 +80,28 @@ def _detect(arguments: argparse.Namespace) -> int:
     bench = evaluate(material, found, wanted)
     progress.step(1.0, "written")
     rows, alarms = bench.tables()
+    about = {"model": model.name, "data": data.title, "images": len(found.images)}
+    whole = {
+        **about,
+        "command": shlex.join(["python", "-m", "radar_core", *sys.argv[1:]]),
+        "passes": PASSES,
+        "detector": detector.about,
+    }
+    tables = {"detection": _plain(rows), "false_alarms": _plain(alarms)}
+    out = arguments.out
     write_all(
         {
-            arguments.out / "detection.csv": rows.to_csv(index=False).encode(),
-            arguments.out / "false_alarms.csv": alarms.to_csv(index=False).encode(),
+            out / "detection.csv": rows.to_csv(index=False).encode(),
+            out / "false_alarms.csv": alarms.to_csv(index=False).encode(),
+            out / "detection.html": html(whole, rows, alarms).encode(),
         }
     )
+    if arguments.store:
+        place = place_of(arguments.model, write=True)
+        detector.save(place)
+        kept = json.dumps({**about, "detector": detector.sha256(), **tables}, ensure_ascii=False)
+        write_whole(figures_of(place), kept.encode())
     if arguments.json:
-        tables = {"detection": _plain(rows), "false_alarms": _plain(alarms)}
-        about = {"model": model.name, "data": data.name, "images": len(found.images)}
         print(json.dumps({**about, **tables}, ensure_ascii=False, allow_nan=False))
     else:
         print(_said(rows, alarms))

@@ -164,6 +164,20 @@ def place_of(model: str, *, write: bool = False) -> Path:
     return own if write else next((p for p in [own, *there] if p.is_file()), own)
 
 
+def figures_of(place: Path) -> Path:
+    """Where the figures of a bench lie, beside the detector that it tested."""
+    return place.with_name(place.stem + ".detection.json")
+
+
+def load_figures(place: Path, detector: Detector) -> dict[str, Any] | None:
+    """The figures of a bench that lie beside a detector; None without any of this very one."""
+    try:
+        found = json.loads(figures_of(place).read_text(encoding="utf-8"))
+        return dict(found) if found["detector"] == detector.sha256() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def load_detector(path: Path) -> Detector:
     """Read what `Detector.save` wrote.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import streamlit as st
 
 from radar_core.errors import RadarError
+from radar_core.experiments.words import attack_title
 from radar_core.ui.compute import Upload, data_names, open_offered
 from radar_core.ui.job_status import job_status
 from radar_core.ui.jobs import BACKGROUND, device_jobs
@@ -190,6 +191,59 @@ def _result(shown: Screened) -> None:
     _nearest(shown)
     st.subheader("What this cannot know", anchor=False)
     st.markdown("\n".join(f"- {plain(said)}" for said in LIMITS))
+    _figures(shown)
+
+
+def _figures(shown: Screened) -> None:
+    """How often screening is right and wrong, as far as it was measured."""
+    if shown.figures is None:
+        quiet(
+            "How often it uncovers attacks was not measured for this detector: python -m "
+            "radar_core detect --store does."
+        )
+        return
+    found = shown.figures
+    with st.expander("How often it is right, and wrong", icon=":material/monitoring:"):
+        st.markdown(
+            f"On {found['images']} test images of {plain(found['data'])}. An attack is tested with "
+            "a combination of scores that has not seen it; attacked images that turned the "
+            "reading, against clean and harmlessly changed ones. AUROC: 0.5 is chance."
+        )
+        st.table(
+            [
+                {
+                    "Attack": attack_title(row["attack"]),
+                    "ε": "its own" if row["eps"] == "own" else row["eps"],
+                    "Turned": row["images"],
+                    "AUROC": f"{row['auroc']:.3f}",
+                    "95 % interval": f"{row['auroc_low']:.2f} to {row['auroc_high']:.2f}",
+                    "Called unusual": _share(row["caught"]),
+                }
+                for row in found["detection"]
+                if row["detector"] == "combined" and row["auroc"] is not None
+            ],
+            border="horizontal",
+            alt="How often attacked images are uncovered",
+        )
+        st.table(
+            [
+                {
+                    "Harmless images": plain(row["images_are"]),
+                    "Of": row["images"],
+                    "Called unusual": _share(row["false_alarms"]),
+                    "95 % interval": f"{_share(row['false_alarms_low'])} to "
+                    f"{_share(row['false_alarms_high'])}",
+                    "Cannot tell": _share(row["cannot_tell"]),
+                }
+                for row in found["false_alarms"]
+            ],
+            border="horizontal",
+            alt="How often harmless images are called unusual",
+        )
+
+
+def _share(value: float | None) -> str:
+    return "—" if value is None else f"{100 * value:.0f} %"
 
 
 def _metric(title: str, value: str, below: str) -> None:

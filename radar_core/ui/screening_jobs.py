@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ class Screened:
     Attributes:
         pictures: `image`, `image map`, and the same of each squeezer by its name; `median evidence`
             and `image evidence` of SHAP. nearest: the clean images most like it, with their class.
+        figures: how often screening was right on test images, where that was measured.
     """
 
     result: Screening
@@ -34,6 +35,7 @@ class Screened:
     label: str | None
     pictures: dict[str, bytes]
     nearest: tuple[tuple[str, str, bytes], ...]
+    figures: dict[str, Any] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -45,15 +47,16 @@ def screen_steps(data: str, image: str, model: str, upload: Upload | None) -> St
     """Screen an image of an offered data set, or an upload; yields one `Screened`."""
 
     def steps(progress: Progress) -> Iterator[Screened]:
-        from radar_core.detection.detector import load_detector, place_of
+        from radar_core.detection.detector import load_detector, load_figures, place_of
         from radar_core.models.store import load_model
         from radar_core.uncover.screening import screen
 
         case = _case(data, image, upload)
         classifier, detector = load_model(model), load_detector(place_of(model))
+        figures = load_figures(place_of(model), detector)
         result = screen(classifier, case.image, detector, progress=progress.part(0, 0.9))
         progress.step(0.9, "pictures")
-        yield Screened(result, case.id, case.label, _pictures(result), _nearest(result))
+        yield Screened(result, case.id, case.label, _pictures(result), _nearest(result), figures)
 
     return steps
 

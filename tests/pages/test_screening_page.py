@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -14,9 +15,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from radar_core.data import open_data
+from radar_core.detection.detector import figures_of, load_detector
 from radar_core.errors import BadModel
 from radar_core.models import load_model
 from radar_core.runtime import Progress
+from radar_core.ui.jobs import device_jobs
 from radar_core.uncover import screening as module
 from radar_core.uncover.making import Plan, make_detector
 from tests.pages.conftest import until
@@ -68,6 +71,26 @@ def test_an_image_gets_a_verdict_its_drivers_and_its_limits(app: Open) -> None:
         "The clean images most like it",
         "What this cannot know",
     ]
+
+
+def test_how_often_it_is_right_stands_below(app: Open, detector: Path) -> None:
+    assert any("was not measured" in c for c in said(screened(app)).splitlines())
+    row = {"detector": "combined", "attack": "fgsm", "eps": "8/255", "images": 5, "auroc": 0.91}
+    row |= {"auroc_low": 0.8, "auroc_high": 0.97, "caught": 0.6}
+    alarms = {"images_are": "clean", "images": 20, "false_alarms": 0.05, "cannot_tell": 0.0}
+    alarms |= {"false_alarms_low": 0.01, "false_alarms_high": 0.2}
+    about = {"data": "phantom", "model": "decided", "images": 20}
+    about |= {"detector": load_detector(detector).sha256()}
+    kept = figures_of(detector)
+    kept.write_text(json.dumps({**about, "detection": [row], "false_alarms": [alarms]}))
+    try:
+        device_jobs().forget_finished()
+        at = screened(app)
+        assert any("FGSM" in str(t.value) and "0.910" in str(t.value) for t in at.table)
+        assert any("clean" in str(t.value) and "5 %" in str(t.value) for t in at.table)
+    finally:
+        kept.unlink()
+        device_jobs().forget_finished()
 
 
 @pytest.mark.usefixtures("detector")

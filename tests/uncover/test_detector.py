@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,13 @@ import torch
 from radar_core.cli import main
 from radar_core.data import open_data
 from radar_core.detection import DETECTORS
-from radar_core.detection.detector import FALSE_ALARMS, load_detector, place_of
+from radar_core.detection.detector import (
+    FALSE_ALARMS,
+    figures_of,
+    load_detector,
+    load_figures,
+    place_of,
+)
 from radar_core.errors import BadData, BadModel, Cancelled
 from radar_core.models import load_model
 from radar_core.runtime import Progress, count_passes
@@ -36,9 +43,14 @@ def model(decided):
 
 
 @pytest.fixture(scope="module")
-def material(phantom, model, tmp_path_factory):
+def measured(tmp_path_factory):
+    return tmp_path_factory.mktemp("measured")
+
+
+@pytest.fixture(scope="module")
+def material(phantom, model, measured):
     torch.set_num_threads(2)
-    measurer = Measurer(model, PLAN.seed, tmp_path_factory.mktemp("measured"))
+    measurer = Measurer(model, PLAN.seed, measured)
     return gather(phantom, model, PLAN, measurer, Progress())
 
 
@@ -72,8 +84,6 @@ def test_the_threshold_lets_one_clean_image_in_twenty_pass(detector, material):
 
 def test_scores_learn_from_clean_training_images_alone(material, model, phantom):
     """What is attacked, tuned or held out moves no score's state."""
-    from dataclasses import replace
-
     other = assemble(replace(material, attacked={"fgsm": material.attacked["fgsm"]}), {})
     same = assemble(material, {})
     for id, state in same.states.items():
@@ -116,8 +126,6 @@ def test_a_file_that_is_none(tmp_path):
 
 
 def test_features_far_from_all_that_is_known_cannot_be_told(detector, model, phantom):
-    from dataclasses import replace
-
     assert not detector.unlike(detector.known[:5]).any()
     assert detector.unlike(-detector.known[:5]).all()
     nowhere = replace(detector, known=-detector.known)
@@ -138,8 +146,6 @@ def test_a_model_of_other_classes_is_refused(phantom):
 
 
 def test_nothing_turned_is_nothing_to_learn_from(material):
-    from dataclasses import replace
-
     none = {n: {id: v[:0] for id, v in m.items()} for n, m in material.attacked.items()}
     with pytest.raises(BadData, match="no attack turned"):
         assemble(replace(material, attacked=none), {})
@@ -283,6 +289,29 @@ def test_commands(decided, file, tmp_path, capsys):
     assert code == 2 and capsys.readouterr().err.startswith("radar: ")
     assert main(["screen", "3", "--model", "phantom", "--detector", str(file)]) == 2
     assert "was made for" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("material")
+def test_the_bench_as_a_command(decided, measured, tmp_path, capsys):
+    words = ["detect", "--model", decided, "--fit", "21", "--tune", "7", "--calibrate", "42"]
+    words += ["--against", "fgsm,deepfool", "--against-eps", "8/255", "--seed", "2"]
+    words += ["--attacks", "fgsm", "--eps", "8/255", "--images", "2", "--keep", str(measured)]
+    place = place_of(decided, write=True)
+    try:
+        assert main([*words, "--out", str(tmp_path / "out"), "--store", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert {row["detector"] for row in found["detection"]} == {*DETECTORS, "combined"}
+        assert len(found["false_alarms"]) == 1 + len(measuring.BENIGN)
+        assert load_figures(place, load_detector(place))["detection"] == found["detection"]
+        other = replace(load_detector(place), threshold=9.0)
+        assert load_figures(place, other) is None, "figures of another detector"
+    finally:
+        place.unlink(missing_ok=True)
+        figures_of(place).unlink(missing_ok=True)
+    page = (tmp_path / "out" / "detection.html").read_text(encoding="utf-8")
+    assert "<h2>False alarms</h2>" in page and "All together" in page and "src=" not in page
+    assert main([*words, "--out", str(tmp_path / "out"), "--attacks", "uap"]) == 2
+    assert "turns no single image" in capsys.readouterr().err
 
 
 def test_verdicts_claim_no_more_than_is_known():
