@@ -26,7 +26,6 @@ SPEC = CaseSpec(data="phantom", image="0", model="toy", attack="fgsm", eps="16/2
 
 @pytest.fixture(scope="module")
 def model():
-    torch.set_num_threads(2)
     return toys.decided()
 
 

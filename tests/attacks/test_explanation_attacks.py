@@ -17,7 +17,6 @@ EPS = "4/255"
 
 @pytest.fixture(scope="module")
 def model():
-    torch.set_num_threads(2)
     return radar.load_model("phantom")
 
 

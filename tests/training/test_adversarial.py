@@ -50,7 +50,6 @@ def test_without_a_random_start_it_is_fgsm_against_the_class_read():
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hard")
-    torch.set_num_threads(2)
     recipe = replace(QUICK, adversarial=8.0, warm_up=False, small_epochs=0)
     plan = Plan(ARCH, folder / "hard.safetensors", recipe, pretrained="none")
     return run_training(plan, Halves()), run_training(

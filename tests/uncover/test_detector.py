@@ -49,7 +49,6 @@ def measured(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def material(phantom, model, measured):
-    torch.set_num_threads(2)
     measurer = Measurer(model, PLAN.seed, measured)
     return gather(phantom, model, PLAN, measurer, Progress())
 

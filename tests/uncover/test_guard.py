@@ -24,7 +24,6 @@ EPS = "8/255"
 
 @pytest.fixture(scope="module")
 def model():
-    torch.set_num_threads(2)
     return toys.decided()
 
 
