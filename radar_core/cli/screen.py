@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radar_core.cli.common import watched
-from radar_core.errors import BadImage
+from radar_core.errors import BadData, BadImage
 
 if TYPE_CHECKING:
     from radar_core.types import Case
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     """Enter the command."""
     command = commands.add_parser("screen", help="is an image, or each of a folder, suspicious?")
     option = command.add_argument
-    option("image", help="a file, a folder, or an image of --data by id or index")
+    option("image", help="a file, all images of a folder, or one of --data by id or index")
     option("--data", default="phantom", help="phantom, a folder or a CSV file")
     option("--split", default=None, help="one split of the data; phantom: test")
     option("--model", default="phantom", help="a model's name or .safetensors file")
@@ -57,16 +57,19 @@ def _cases(arguments: argparse.Namespace) -> Iterator[Case | BadImage]:
     """The images asked for; of a folder all that can be read, and why others cannot."""
     from radar_core.data import open_data
     from radar_core.data.base import make_case
-    from radar_core.data.images import read_image
+    from radar_core.data.images import KINDS, SUFFIXES, read_image
 
     path = Path(arguments.image).expanduser()
     if path.is_file():
         yield make_case(path.name, read_image(path), source=str(path))
     elif path.is_dir():
-        data = open_data(str(path))
-        for entry in data.entries:
+        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES)
+        if not files:
+            raise BadData(f"{path} holds no {KINDS} image")
+        for file in files:
             try:
-                yield data.case(entry)
+                name = file.relative_to(path).as_posix()
+                yield make_case(name, read_image(file), source=str(file))
             except BadImage as error:
                 yield error
     else:

@@ -8,12 +8,14 @@ import streamlit as st
 
 from radar_core.errors import RadarError
 from radar_core.experiments.words import attack_title
+from radar_core.ui.address import Address
 from radar_core.ui.compute import Upload, data_names, open_offered
 from radar_core.ui.job_status import job_status
 from radar_core.ui.jobs import BACKGROUND, device_jobs
 from radar_core.ui.method_controls import KEPT
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.screening_jobs import Screened, make_steps, screen_steps
+from radar_core.ui.screening_set import many
 from radar_core.ui.text import data_title, plain, quiet, sentence
 from radar_core.ui.upload_control import upload_control
 from radar_core.verdict import certainty
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 UPLOAD = "upload"
 SLOT, MAKING, STOPPED = "screening", "screening.make", "screening.stopped"
+WANTED = "screening.wanted"
+ADDRESS = Address("screening")
+LONGEST = 4096
 SIDE = 200
 # Never red and green: a shape and a colour of the theme for each.
 ICONS = {
@@ -56,6 +61,7 @@ def screening() -> None:
     if not models:
         st.info("There is no model yet: python -m radar_core train --help says how to make one.")
         return
+    _read_link([*data_names(), UPLOAD], list(models))
     left, middle, right = st.columns([3, 3, 3], vertical_alignment="bottom")
     data = str(
         left.selectbox(
@@ -69,12 +75,18 @@ def screening() -> None:
     )
     with middle:
         image, upload = _image(data)
+    ADDRESS.write(
+        {"data": data, "model": model} | ({} if upload or not image else {"image": image})
+    )
+    for note in ADDRESS.said():
+        st.warning(plain(sentence(note)), icon=":material/link_off:")
     if not place_of(model).is_file():
         _make(model, models[model])
         return
     if not image:
         return
-    key = f"screening/{data}/{image}/{model}/{place_of(model).stat().st_mtime_ns}"
+    made = place_of(model).stat().st_mtime_ns
+    key = f"screening/{data}/{image}/{model}/{made}"
     if st.session_state.get(STOPPED) == key:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             quiet("Stopped.")
@@ -86,6 +98,24 @@ def screening() -> None:
     about = upload.sha256 if upload else ""
     job = device_jobs().submit(key, steps, owner=visitor(), slot=SLOT, about=about)
     polled(lambda: _show(key), active=job.active)
+    if upload is None:
+        many(data, model, made)
+
+
+def _read_link(names: list[str], models: list[str]) -> None:
+    """Take over what the address names: `data`, `image` and `model`, as a case's link does."""
+    given = {k: v for k, v in st.query_params.to_dict().items() if len(v) <= LONGEST}
+    if not ADDRESS.asks(given):
+        return
+    ADDRESS.hush()
+    for name, known in (("data", names), ("model", models)):
+        if given.get(name, known[0]) not in known:
+            ADDRESS.say(f"The link's {name} {given[name][:40]!r} is not here")
+        elif name in given:
+            st.session_state[f"screening.{name}"] = given[name]
+    if "image" in given:
+        st.session_state[WANTED] = given["image"]
+    ADDRESS.taken()
 
 
 def _again(key: str) -> None:
@@ -107,6 +137,12 @@ def _image(data: str) -> tuple[str, Upload | None]:
     except RadarError as error:
         st.error(plain(sentence(str(error))), icon=":material/error:")
         return "", None
+    wanted = st.session_state.pop(WANTED, None)
+    if wanted is not None:
+        if wanted in ids:
+            st.session_state["screening.image"] = wanted
+        else:
+            ADDRESS.say(f"{wanted[:40]!r} is no image of {data_title(data)}")
     if st.session_state.get("screening.image") not in ids:
         st.session_state["screening.image"] = ids[0]
     return str(st.selectbox("Image", ids, key="screening.image", **KEPT)), None

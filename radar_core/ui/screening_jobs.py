@@ -61,6 +61,64 @@ def screen_steps(data: str, image: str, model: str, upload: Upload | None) -> St
     return steps
 
 
+@dataclass(frozen=True)
+class Row:
+    """An image of a set, screened.
+
+    Attributes:
+        why: why it could not be read; the rest is empty then.
+    """
+
+    id: str
+    label: str = ""
+    reading: str = ""
+    probability: float = 0.0
+    percentile: float = 0.0
+    verdict: str = ""
+    drivers: str = ""
+    why: str = ""
+
+
+def set_steps(data: str, count: int, model: str) -> Steps:
+    """Screen images of an offered data set, classes in turn; yields all rows after each."""
+
+    def steps(progress: Progress) -> Iterator[tuple[Row, ...]]:
+        from radar_core.data.sampling import in_turn
+        from radar_core.detection.detector import load_detector, place_of
+        from radar_core.errors import BadImage
+        from radar_core.models.store import load_model
+        from radar_core.uncover.making import ORDER
+        from radar_core.uncover.screening import screen
+
+        found, rows = open_offered(data), []
+        classifier, detector = load_model(model), load_detector(place_of(model))
+        entries = in_turn(found, ORDER)[:count]
+        for number, entry in enumerate(entries):
+            progress.step(number / len(entries), f"image {number + 1} of {len(entries)}")
+            here = progress.part(number / len(entries), (number + 1) / len(entries))
+            try:
+                case = found.case(entry)
+            except BadImage as error:
+                rows.append(Row(entry.id, entry.label or "", why=str(error)))
+                yield tuple(rows)
+                continue
+            result = screen(classifier, case.image, detector, progress=here)
+            rows.append(
+                Row(
+                    entry.id,
+                    entry.label or "",
+                    result.reading.label,
+                    result.reading.probability,
+                    result.percentile,
+                    result.verdict,
+                    ", ".join(driver.title for driver in result.drivers),
+                )
+            )
+            yield tuple(rows)
+
+    return steps
+
+
 def make_steps(data: str, model: str) -> Steps:
     """Make the detector of a model and write it; yields its path."""
 

@@ -155,3 +155,49 @@ def test_the_detector_of_another_model_is_one_sentence(
         assert "made for decided, not for elsewhere" in at.error[0].value
     finally:
         other.unlink()
+
+
+@pytest.mark.usefixtures("detector")
+def test_many_images_are_screened_into_a_table_and_can_be_stopped(app: Open) -> None:
+    at = screened(app)
+    at.button(key="screening.many").click().run()
+    until(at, lambda at: bool(at.dataframe) and len(at.dataframe[0].value) >= 2)
+    table = at.dataframe[0].value
+    assert list(table["Suspicion"]) == sorted(table["Suspicion"], reverse=True)
+    assert set(table["Verdict"]) <= {"usual", "unusual", "cannot tell"}
+    if any(b.key == "screening.set.stop" for b in at.button):
+        at.button(key="screening.set.stop").click().run()
+    until(at, lambda at: not any(b.key == "screening.set.stop" for b in at.button))
+    assert not at.exception
+
+
+def test_a_set_with_an_unreadable_image_names_it(
+    detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_models: Path
+) -> None:
+    from radar_core.ui.screening_jobs import set_steps
+
+    monkeypatch.setenv("RADAR_DATA", str(tmp_path / "skin"))
+    monkeypatch.setenv("RADAR_MODELS", str(toy_models))
+    for label in ("mole", "scar"):
+        (tmp_path / "skin" / label).mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 255, (80, 90, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "skin" / "mole" / "a.png")
+    (tmp_path / "skin" / "scar" / "b.png").write_bytes(b"no picture")
+    *_, rows = set_steps(str(tmp_path / "skin"), 5, detector.stem)(Progress())
+    assert sorted(row.id for row in rows) == ["mole/a.png", "scar/b.png"]
+    bad = next(row for row in rows if row.id == "scar/b.png")
+    assert bad.why and not bad.verdict
+    assert next(row for row in rows if row.id == "mole/a.png").verdict
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_link_opens_the_same_image(app: Open) -> None:
+    at = shown(app("screening", data="phantom", model="decided", image="phantom-test-0005"))
+    assert at.selectbox(key="screening.image").value == "phantom-test-0005"
+    assert at.selectbox(key="screening.model").value == "decided"
+    at.selectbox(key="screening.image").set_value("phantom-test-0002").run()
+    shown(at)
+    assert at.query_params["image"] == "phantom-test-0002" and not at.warning
+    bad = shown(app("screening", data="phantom", model="none", image="no-such-image"))
+    words = " ".join(w.value for w in bad.warning)
+    assert "'none' is not here" in words and "no image of" in words

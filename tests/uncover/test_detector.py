@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from radar_core.cli import main
 from radar_core.data import open_data
@@ -286,6 +287,17 @@ def test_commands(decided, file, tmp_path, capsys):
         ["screen", str(tmp_path / "empty.png"), "--model", decided, "--detector", str(file)]
     )
     assert code == 2 and capsys.readouterr().err.startswith("radar: ")
+    folder = tmp_path / "inbox" / "monday"
+    folder.mkdir(parents=True)
+    Image.effect_noise((80, 90), 40).convert("RGB").save(folder / "a.png")
+    (folder / "b.png").write_bytes(b"no picture")
+    there = ["--model", decided, "--detector", str(file), "--json"]
+    assert main(["screen", str(tmp_path / "inbox"), *there]) == 2, "one of them cannot be read"
+    told = capsys.readouterr()
+    assert json.loads(told.out)["image"] == "monday/a.png" and "b.png" in told.err
+    (tmp_path / "none").mkdir()
+    assert main(["screen", str(tmp_path / "none"), *there]) == 2
+    assert "holds no PNG" in capsys.readouterr().err
     assert main(["screen", "3", "--model", "phantom", "--detector", str(file)]) == 2
     assert "was made for" in capsys.readouterr().err
 
