@@ -53,10 +53,10 @@ def _show(wanted: Wanted, result: CaseResult) -> bool:
     if found:
         rows = [
             {
-                "The image, before it is read": one.title,
-                "Clean image reads": plain(named(one.clean)),
-                "Attacked image reads": plain(named(one.attacked)),
-                "Against who does not know it": f"{MARKS.get(one.outcome, '')} {one.outcome}",
+                "Defence": one.title,
+                "Clean": plain(named(one.clean)),
+                "Attacked": plain(named(one.attacked)),
+                "Outcome": f"{MARKS.get(one.outcome, '')} {one.outcome}",
                 "Passes": one.passes,
             }
             for one in found

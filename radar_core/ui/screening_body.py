@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
@@ -28,7 +29,7 @@ SLOT, MAKING, STOPPED = "screening", "screening.make", "screening.stopped"
 WANTED = "screening.wanted"
 ADDRESS = Address("screening")
 LONGEST = 4096
-SIDE = 200
+SIDE = 166  # two beside each other on a telephone
 # Never red and green: a shape and a colour of the theme for each.
 ICONS = {
     "usual": ":material/check_circle:",
@@ -248,11 +249,9 @@ def _figures(shown: Screened) -> None:
         st.table(
             [
                 {
-                    "Attack": attack_title(row["attack"]),
-                    "ε": "its own" if row["eps"] == "own" else row["eps"],
-                    "Turned": row["images"],
-                    "AUROC": f"{row['auroc']:.3f}",
-                    "95 % interval": f"{row['auroc_low']:.2f} to {row['auroc_high']:.2f}",
+                    "Attack (images turned)": f"{_attack(row)} ({row['images']})",
+                    "AUROC, 95 % interval": f"{row['auroc']:.3f} "
+                    f"({row['auroc_low']:.2f} to {row['auroc_high']:.2f})",
                     "Called unusual": _share(row["caught"]),
                 }
                 for row in found["detection"]
@@ -264,11 +263,9 @@ def _figures(shown: Screened) -> None:
         st.table(
             [
                 {
-                    "Harmless images": plain(row["images_are"]),
-                    "Of": row["images"],
-                    "Called unusual": _share(row["false_alarms"]),
-                    "95 % interval": f"{_share(row['false_alarms_low'])} to "
-                    f"{_share(row['false_alarms_high'])}",
+                    "Harmless images": f"{plain(row['images_are'])} ({row['images']})",
+                    "Called unusual": f"{_share(row['false_alarms'])} "
+                    f"({_share(row['false_alarms_low'])} to {_share(row['false_alarms_high'])})",
                     "Cannot tell": _share(row["cannot_tell"]),
                 }
                 for row in found["false_alarms"]
@@ -276,6 +273,11 @@ def _figures(shown: Screened) -> None:
             border="horizontal",
             alt="How often harmless images are called unusual",
         )
+
+
+def _attack(row: Mapping[str, Any]) -> str:
+    title = attack_title(row["attack"])
+    return title if row["eps"] == "own" else f"{title}, ε {row['eps']}"
 
 
 def _share(value: float | None) -> str:
@@ -306,7 +308,7 @@ def _squeezed(shown: Screened) -> None:
     result = shown.result
     rows = [("image", "the image itself", result.reading)]
     rows += [(name, title, result.squeezed[title]) for name, title in TITLES.items()]
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for name, title, reading in rows:
             with st.container(width=SIDE + 2):
                 picture = shown.pictures.get(f"{name} map", shown.pictures[name])
@@ -322,7 +324,7 @@ def _nearest(shown: Screened) -> None:
     if not shown.nearest:
         return
     st.subheader("The clean images most like it", anchor=False)
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for id, label, picture in shown.nearest:
             with st.container(width=SIDE + 2):
                 st.image(picture, width=SIDE, alt=f"{id}, {label}")

@@ -16,7 +16,7 @@ QUICK = {"model": "toy", "attack": "fgsm", "explain": "gradcam", "eps": "8/255"}
 
 def rows(at: AppTest) -> int:
     """Rows of the table of defences."""
-    tables = [t.value for t in at.table if "Attacked image reads" in t.value.columns]
+    tables = [t.value for t in at.table if "Outcome" in t.value.columns]
     return len(tables[0]) if tables else 0
 
 
