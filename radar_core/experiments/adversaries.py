@@ -12,6 +12,7 @@ A folder of classes is what `torchvision.datasets.ImageFolder` and our own `--da
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,11 +64,11 @@ def export_set(folder: Path, out: Path, progress: Progress | None = None) -> Adv
 
     Args:
         folder: of an experiment that kept images (`--keep png` or `npz`).
-        out: a new or empty folder.
+        out: a new or empty folder; it comes to be there whole, or not at all.
 
     Raises:
         BadParameter: no experiment, one that kept no images, or `out` is in use.
-        CannotWrite: no room, or no permission; what was written so far is there.
+        CannotWrite: no room, or no permission.
         Cancelled: the user stopped it.
     """
     from radar_core.runtime import Progress
@@ -85,8 +86,10 @@ def export_set(folder: Path, out: Path, progress: Progress | None = None) -> Adv
     outcomes = store.rows(store.wanted(), kinds=("outcome",))
     if not len(outcomes):
         raise BadParameter(f"{folder} has no results yet; finish it with --resume first")
-    made = Adversaries(out)
+    part = out.with_name(f".{out.name}.part")
+    made = Adversaries(part)
     try:
+        shutil.rmtree(part, ignore_errors=True)  # of one that was killed
         frames = list(_frames(outcomes))
         for number, (model, attack, eps, rows) in enumerate(frames):
             here = progress.part(0.9 * number / len(frames), 0.9 * (number + 1) / len(frames))
@@ -96,13 +99,22 @@ def export_set(folder: Path, out: Path, progress: Progress | None = None) -> Adv
             here = progress.part(0.9 + 0.1 * number / count, 0.9 + 0.1 * (number + 1) / count)
             _read_again(made, model, sha256, here)
         write_all(
-            {out / "images.csv": _csv(made.rows), out / "README.md": _card(made, manifest).encode()}
+            {
+                part / "images.csv": _csv(made.rows),
+                part / "README.md": _card(made, manifest).encode(),
+            }
         )
+        progress.step(1.0, "written")
+        if out.is_dir():
+            out.rmdir()
+        part.rename(out)
     except OSError as error:
         if isinstance(error, CannotWrite):
             raise
         raise CannotWrite(f"{out} cannot be written to ({error.strerror or error})") from None
-    progress.step(1.0, "written")
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    made.folder = out
     return made
 
 

@@ -93,13 +93,20 @@ def test_a_lost_picture_and_a_model_that_is_gone_are_said(spec, engine, tmp_path
     assert pd.read_csv(tmp_path / "set" / "images.csv").reads_rounded.isna().all()
 
 
-def test_it_can_be_stopped(spec, engine, tmp_path):
+def test_stopped_on_its_way_nothing_is_left(spec, engine, tmp_path):
     ran(spec, engine, tmp_path / "run", "png")
-    progress = Progress()
+    (tmp_path / "set").mkdir()
+    progress, written = Progress(), []
 
     def stop(fraction, note=""):
-        raise Cancelled("cancelled")
+        written.extend(tmp_path.rglob(".set.part/**/*.png"))
+        if written:
+            raise Cancelled("cancelled")
 
     progress.step = stop
+    progress.part = lambda low, high: progress
     with pytest.raises(Cancelled):
         export_set(tmp_path / "run", tmp_path / "set", progress)
+    assert written and not any((tmp_path / "set").iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "set"]
+    assert export_set(tmp_path / "run", tmp_path / "set").folder == tmp_path / "set"
