@@ -185,3 +185,14 @@ def test_an_aim_that_is_missed_or_already_met_is_said():
 def test_a_control_is_called_harmless():
     found = with_attack("held", reading("nv", 0.9), attack="sign_noise")
     assert sentence(found).startswith("Sign noise, a harmless change of at most 4/255 per pixel,")
+
+
+def test_an_attack_on_the_explanation_is_judged_by_what_it_was_to_do():
+    spec = replace(CaseSpec(eps="4/255"), attack="topk")
+    kept = replace(result("held", reading("nv", 0.9), kept=0.05), spec=spec)
+    assert sentence(kept) == (
+        "A change of at most 4/255 per pixel leaves the reading, as it was meant to: nv 94 % "
+        "becomes nv 90 %. Grad-CAM keeps 5 % of its focus."
+    )
+    turned = replace(result("flipped", reading("mel", 0.9)), spec=spec)
+    assert "turns the reading, and was to leave it: nv" in sentence(turned)
