@@ -8,12 +8,30 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
+from radar_core.attacks import ATTACKS
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 DRAWS = 2000
 SEED = 47
 FALSE_ALARMS = 0.05
+
+
+def is_reached(rows: DataFrame) -> NDArray[np.bool_]:
+    """Whether each attack did to the reading what it was to do.
+
+    An attack turns it; one on the explanation leaves it.
+    """
+    leaves = {name: leaves_reading(name) for name in rows.attack.astype(str).unique()}
+    wanted = rows.attack.astype(str).map(leaves).to_numpy(dtype=bool)
+    found: NDArray[np.bool_] = np.where(wanted, rows.status == "held", rows.status == "flipped")
+    return found
+
+
+def leaves_reading(attack: str) -> bool:
+    """Whether an attack is on the explanation alone."""
+    return attack in ATTACKS and ATTACKS[attack].family == "explanation"
 
 
 def summarise(rows: DataFrame) -> DataFrame:
@@ -37,9 +55,9 @@ def summarise(rows: DataFrame) -> DataFrame:
     found: list[dict[str, Any]] = []
     again = rows[rows.kind == "repeat"].groupby(["model", "explainer", "metric"], observed=True)
     repeats = again.value.median().to_dict()
-    flipped = rows[rows.kind.isin(["attack", "control"]) & (rows.status == "flipped")]
+    reached = rows[rows.kind.isin(["attack", "control"]) & is_reached(rows)]
     keys = ["model", "explainer", "metric", "attack", "eps"]
-    for key, group in flipped.groupby(keys, sort=False, observed=True):
+    for key, group in reached.groupby(keys, sort=False, observed=True):
         model, explainer, metric, attack, eps = key
         sign = -1.0 if _direction(metric) == "higher" else 1.0
         attacked = group[group.kind == "attack"].set_index("image").value

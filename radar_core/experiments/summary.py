@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radar_core.epsilon import parse_epsilon
+from radar_core.experiments.consistency import leaves_reading
 from radar_core.sanity import Share
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def robustness(rows: DataFrame, by: Sequence[str] = ()) -> DataFrame:
         said |= {"images": len(labelled), "right": int((first == label).sum())}
         said |= _share("accuracy", said["right"], len(labelled))
         said |= _share("robust_accuracy", int((reads == label).sum()), len(labelled))
-        said |= _share("success", len(turned), len(tried))
+        aims = not leaves_reading(str(said["attack"]))  # to turn the reading
+        said |= _share("success", len(turned), len(tried) if aims else 0)
         said |= {"success_of": len(tried), "no_op": int((tried.status == "no-op").sum())}
         said |= {"norm": str(group.norm.iloc[0])}
         said |= {name: float(turned[name].median()) for name in ("linf", "l2")}

@@ -139,6 +139,19 @@ def test_consistency_counts_adversarial_examples_alone():
     assert math.isnan(said["repeat"])
 
 
+def test_an_attack_on_the_explanation_counts_where_it_left_the_reading():
+    (row,) = summary.robustness(ROWS.assign(attack="topk")).to_dict("records")
+    assert math.isnan(row["success"]) and row["robust_accuracy"] == 3 / 4
+    about = {"model": "m", "explainer": "gradcam", "metric": "topk_overlap", "attack": "topk"}
+    rows = [
+        {**about, "eps": "4/255", "image": f"i{n}", "status": status, "kind": kind, "value": value}
+        for n, status in enumerate(["held", "held", "flipped", "no-op", "already wrong"])
+        for kind, value in (("attack", n / 10), ("control", 0.9))
+    ]
+    (said,) = summarise(pd.DataFrame(rows)).to_dict("records")
+    assert (said["images"], said["attacked"]) == (2, 0.05), "the two that read as before"
+
+
 def test_everything_is_written(whole):
     store = ExperimentStore(whole)
     write_results(store)
