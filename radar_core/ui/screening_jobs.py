@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radar_core.runtime import Progress
-from radar_core.ui.compute import Upload, open_offered
+from radar_core.ui.compute import Upload, data_names, open_offered
 
 if TYPE_CHECKING:
     from radar_core.types import Case
@@ -180,18 +180,20 @@ def _nearest(result: Screening) -> tuple[tuple[str, str, bytes], ...]:
     from radar_core.data.parts import with_splits
     from radar_core.data.thumbnails import thumbnail
     from radar_core.errors import RadarError
+    from radar_core.models.matching import same_data
     from radar_core.uncover.screening import nearest_clean
 
     about = result.detector.about
     if result.seen.features is None or "images" not in about:
         return ()
     try:
-        whole, _ = with_splits(open_offered(about["data"]))
+        name = next(n for n in data_names() if same_data(n, str(about["data"])))
+        whole, _ = with_splits(open_offered(name))
         data = whole.split("train")
         found = []
         for place in nearest_clean(result.detector, result.seen.features):
             entry = data.find(about["images"][place])
             found.append((entry.id, entry.label or "", thumbnail(data, entry, SIDE)))
         return tuple(found)
-    except RadarError:
+    except (RadarError, StopIteration):
         return ()

@@ -233,7 +233,7 @@ def described(data: DataSet, model: Classifier, plan: Plan, material: Material) 
     return {
         "model": model.name,
         "model_sha256": model.sha256(),
-        "data": data.name,
+        "data": data.name if data.synthetic else data.title,
         "fitted_on": len(material.labels),
         "images": list(material.images),
         "calibrated_on": len(next(iter(material.held_out.values()))),
