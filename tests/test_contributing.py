@@ -87,3 +87,13 @@ def test_the_line_of_a_page_makes_it_a_page(tmp_path):
 def test_the_places_named_are_there():
     door = (ROOT / "radar_core" / "data" / "__init__.py").read_text("utf-8")
     assert block("NameData").split('"')[0] in door
+
+
+def test_the_defence_shown_gives_views():
+    from types import SimpleNamespace
+
+    names: dict[str, Any] = {"Float": Float64, "Tensor": Tensor, "torch": torch}
+    run("self.gain", names)
+    images = toys.images(2)
+    views = names["views"](SimpleNamespace(gain=0.5), images, generator(0, "test"))
+    assert torch.equal(views, 0.5 * images[None])
