@@ -186,7 +186,7 @@ def guard(model: Classifier) -> Guard:
     """A detector that was never fitted: it finds suspicious what the model is unsure of."""
     names = ("entropy", "squeezing", "noise_vote")
     none, one = torch.zeros(len(names)), torch.ones(len(names))
-    combination = Combination(names, none, one, torch.cat([one, none]), torch.zeros(1))
+    combination = Combination(names, none, one, torch.cat([one, none, none[:1]]), torch.zeros(1))
     clean = {name: torch.zeros(1) for name in (*names, "suspicion")}
     about = {"model": model.name, "model_sha256": "", "seed": 0}
     return Guard(model, Detector(about, {name: {} for name in names}, clean, combination, 0.0))

@@ -20,11 +20,12 @@ class Combination:
     A score is centred on the median of clean images, scaled by the distance of their 10th and 90th
     percentile, and compressed (sign · log(1 + |z|)), so that one wild value cannot outvote all
     others. Its size enters beside its direction, since an attack may make a model too sure as well
-    as too unsure.
+    as too unsure. The largest size of all enters once more: what is far off in any one score
+    counts, even in one that the attacks seen left alone.
 
     Attributes:
-        names: of the scores. middle, scale: (s) of clean images. weights: (2 s), direction first,
-            then size. bias: (1).
+        names: of the scores. middle, scale: (s) of clean images. weights: (2 s + 1), directions
+            first, then sizes, then the largest size. bias: (1).
     """
 
     names: tuple[str, ...]
@@ -41,10 +42,17 @@ class Combination:
         return found
 
     def shares(self, scores: Mapping[str, Tensor]) -> dict[str, Float[Tensor, " n"]]:
-        """What each score adds to the suspicion; together with the bias they make all of it."""
-        parts = self._features(scores) * self.weights
-        half = len(self.names)
-        return {name: parts[:, n] + parts[:, half + n] for n, name in enumerate(self.names)}
+        """What each score adds to the suspicion; together with the bias they make all of it.
+
+        What the largest size adds is the share of the score that has it.
+        """
+        features = self._features(scores)
+        parts, half = features * self.weights, len(self.names)
+        largest = features[:, half : 2 * half].argmax(1)
+        return {
+            name: parts[:, n] + parts[:, half + n] + parts[:, -1] * (largest == n)
+            for n, name in enumerate(self.names)
+        }
 
     def _features(self, scores: Mapping[str, Tensor]) -> Float[Tensor, "n w"]:
         values = torch.stack([scores[name] for name in self.names], 1)
@@ -95,8 +103,8 @@ def combine(
 
 def _prepared(values: Tensor, middle: Tensor, scale: Tensor) -> Tensor:
     z = (values - middle) / scale
-    direction = z.sign() * z.abs().log1p()
-    return torch.cat([direction, z.abs().log1p()], 1)
+    size = z.abs().log1p()
+    return torch.cat([z.sign() * size, size, size.amax(1, keepdim=True)], 1)
 
 
 def _device(scores: Mapping[str, Tensor]) -> torch.device:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from radar_core.detection.seen import Seen
     from radar_core.models.classifier import Classifier
 
-FORMAT = 1
+FORMAT = 2
 FALSE_ALARMS = 0.05  # share of clean images that are called suspicious
 ENDING = ".detector"
 

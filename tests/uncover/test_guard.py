@@ -53,7 +53,7 @@ def test_it_sees_the_suspicion_that_the_screening_finds(model, guard, images):
 def test_scores_without_a_gradient_are_taken_to_be_those_of_clean_images(model, guard, images):
     middle, one = torch.tensor([0.0, 0.4]), torch.ones(2)
     names = ("entropy", "cam_stability")
-    weights = torch.cat([one, torch.zeros(2)])
+    weights = torch.cat([one, torch.zeros(3)])
     both = Combination(names, middle, one, weights, torch.zeros(1))
     states = {name: {} for name in names}
     known = replace(guard, detector=replace(guard.detector, states=states, combination=both))
@@ -65,7 +65,7 @@ def test_scores_without_a_gradient_are_taken_to_be_those_of_clean_images(model, 
 def test_its_gradient_passes_through_the_squeezers(guard, images, model):
     """Through fewer bits as if they left the image alone, where the true gradient is zero."""
     only = Combination(
-        ("squeezing",), torch.zeros(1), torch.ones(1), torch.tensor([1.0, 0.0]), torch.zeros(1)
+        ("squeezing",), torch.zeros(1), torch.ones(1), torch.tensor([1.0, 0.0, 0.0]), torch.zeros(1)
     )
     known = replace(
         guard, detector=replace(guard.detector, states={"squeezing": {}}, combination=only)
