@@ -46,7 +46,7 @@ PICTURES = {
 }
 LIMITS = (
     "It compares with clean images of one data set: another camera or another clinic may look "
-    "unusual without any attack.",
+    "unusual without any attack, and so may a picture of something else altogether.",
     "An attacker who knows this screening can make an image pass it.",
     "Unusual is not wrong, and usual is not right: a clean image can be read wrongly.",
     "It says nothing about a patient. Research software, not a medical device.",
