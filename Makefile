@@ -17,19 +17,19 @@ test: install-dev
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
-	$(VENV) -m pytest --numprocesses 3 --timeout 300
+	$(VENV) -m pytest --numprocesses 2 --timeout 300
 
 # What was installed last is kept beside the packages: pip runs only when the pins differ from it.
 install: venv
 	@cmp -s requirements.txt .venv/installed.txt || { \
 	  echo "Installing RADAR's packages into .venv; the first time takes some minutes." && \
-	  $(VENV) -m pip install --disable-pip-version-check -r requirements.txt && \
+	  $(VENV) -m pip install --disable-pip-version-check --no-compile -r requirements.txt && \
 	  cp requirements.txt .venv/installed.txt; }
 
 install-dev: install
 	@cat requirements.txt requirements-dev.txt | cmp -s - .venv/installed-dev.txt || { \
 	  echo "Installing what the tests need into .venv." && \
-	  $(VENV) -m pip install --disable-pip-version-check -r requirements-dev.txt && \
+	  $(VENV) -m pip install --disable-pip-version-check --no-compile -r requirements-dev.txt && \
 	  cat requirements.txt requirements-dev.txt > .venv/installed-dev.txt; }
 
 # A .venv without a working pip (an interrupted start, a Python that has gone) is made anew.

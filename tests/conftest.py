@@ -11,7 +11,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Before torch and matplotlib are imported: they read these once.
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # three processes share two cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes, and what they start, share two cores
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # What a machine has must not change what a test sees; tests marked `cuda` name their device.

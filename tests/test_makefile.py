@@ -40,8 +40,8 @@ def asked(folder: Path) -> list[str]:
     return [line.removeprefix("-m ") for line in lines if line != "-c import pip"]
 
 
-PIP = "pip install --disable-pip-version-check -r"
-PYTEST = "pytest --numprocesses 3 --timeout 300"
+PIP = "pip install --disable-pip-version-check --no-compile -r"
+PYTEST = "pytest --numprocesses 2 --timeout 300"
 
 
 def test_run_installs_once_and_again_when_the_pins_change(checkout: Path):

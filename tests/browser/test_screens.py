@@ -63,7 +63,7 @@ def shot(one: Visit, address: str) -> Image.Image:
     page = one.page
     if "model=toy&attack=pgd" in address:
         one.finished(address)
-        page.locator(".ticks i.ready:nth-child(11)").wait_for(state="attached")
+        page.locator(".ticks i.ready:nth-child(11)").wait_for(state="attached", timeout=120_000)
         page.get_by_role("button", name="Stop").first.wait_for(state="detached")
     else:
         page.goto(address)

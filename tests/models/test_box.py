@@ -11,7 +11,9 @@ import pytest
 from radar_core.models import load_model
 from radar_core.settings import ROOT
 
-BOX = sorted((ROOT / "assets" / "models").glob("*.json"))
+BOX = [
+    path.with_suffix(".json") for path in sorted((ROOT / "assets" / "models").glob("*.safetensors"))
+]
 MOST = 25 * 2**20  # bytes
 
 
@@ -30,7 +32,11 @@ def test_a_shipped_model_is_what_its_card_says(card: Path):
     assert model.class_names == tuple(said["class_names"])
 
 
-@pytest.mark.parametrize("card", BOX, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "card",
+    [*BOX, *(path.with_suffix(".detection.json") for path in BOX)],
+    ids=lambda path: path.stem,
+)
 def test_no_path_of_whoever_trained_it_is_told(card: Path):
     text = card.read_text(encoding="utf-8")
     assert "/work/" not in text
