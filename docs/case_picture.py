@@ -44,7 +44,7 @@ def main() -> None:
             page = context.new_page()
             page.goto(f"http://127.0.0.1:{PORT}/{CASE}")
             page.locator(".root[data-stage=done]:not(.stale)[data-ready='1']").wait_for()
-            page.get_by_text("benign controls").first.wait_for()
+            page.get_by_text("harmless changes as large as").first.wait_for()
             page.wait_for_timeout(90_000)  # the words above the panels come with the last control
             raw = page.screenshot()
             browser.close()
