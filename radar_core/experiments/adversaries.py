@@ -86,6 +86,7 @@ def export_set(folder: Path, out: Path, progress: Progress | None = None) -> Adv
     outcomes = store.rows(store.wanted(), kinds=("outcome",))
     if not len(outcomes):
         raise BadParameter(f"{folder} has no results yet; finish it with --resume first")
+    out = out.absolute()  # a dot has no name
     part = out.with_name(f".{out.name}.part")
     made = Adversaries(part)
     try:
@@ -105,9 +106,9 @@ def export_set(folder: Path, out: Path, progress: Progress | None = None) -> Adv
             }
         )
         progress.step(1.0, "written")
-        if out.is_dir():
-            out.rmdir()
-        part.rename(out)
+        out.mkdir(parents=True, exist_ok=True)  # it may be where the user stands: it stays
+        for child in part.iterdir():
+            child.rename(out / child.name)
     except OSError as error:
         if isinstance(error, CannotWrite):
             raise

@@ -111,7 +111,7 @@ def _passes(
         if recipe.warm_up and start.weights is not None and not state.epoch:
             row = warm_up(model, training, chosen, balanced, progress.part(0, 0.1))
             state.history.append({"epoch": 0.0, **row})
-            if not recipe.adversarial:  # whose epochs are judged on attacked images
+            if not recipe.adversarial or not recipe.epochs:  # epochs are judged on attacked images
                 state.improved(row["val_balanced_accuracy"], row["val_score"])
                 state.put("best", model.module.state_dict())
             if report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
@@ -85,7 +85,7 @@ def _show(key: str) -> bool:
             on_click="ignore",
             key="screening.csv",
         )
-        rows = cast(dict, chosen).get("selection", {}).get("rows", [])  # type: ignore[type-arg]
+        rows = cast("dict[str, Any]", chosen).get("selection", {}).get("rows", [])
         if rows:
             _open(str(table["Image"].iloc[rows[0]]))
     return active

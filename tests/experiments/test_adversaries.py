@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,14 @@ def test_a_lost_picture_and_a_model_that_is_gone_are_said(spec, engine, tmp_path
     card = (tmp_path / "set" / "README.md").read_text()
     assert "Outcomes without a picture here: 1." in card and "not read again: it is gone" in card
     assert pd.read_csv(tmp_path / "set" / "images.csv").reads_rounded.isna().all()
+
+
+def test_the_folder_one_stands_in_is_filled(spec, engine, tmp_path, monkeypatch):
+    ran(spec, engine, tmp_path / "run", "png")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    export_set(tmp_path / "run", Path())
+    assert (tmp_path / "here" / "images.csv").is_file() and (Path.cwd() / "README.md").is_file()
 
 
 def test_stopped_on_its_way_nothing_is_left(spec, engine, tmp_path):

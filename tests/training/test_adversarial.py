@@ -26,8 +26,7 @@ def test_it_stays_within_the_ball_and_raises_the_loss():
     with torch.no_grad():
         labels = model(images).argmax(1)
     for random in (False, True):
-        torch.manual_seed(0)
-        with model.held():
+        with torch.random.fork_rng(), model.held():
             found = attacked(model, images, labels, RADIUS, random=random)
         assert (found - images).abs().max() <= RADIUS + 1e-6
         assert found.min() >= 0 and found.max() <= 1

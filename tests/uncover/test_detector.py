@@ -339,12 +339,6 @@ def test_a_score_is_called_unusual_in_one_clean_image_of_twenty():
     assert all(said("knn", p).startswith("Within the usual") for p in (2.5, 50.0, 97.5))
 
 
-def test_a_detector_lies_beside_its_model(tmp_path, monkeypatch):
-    assert place_of(str(tmp_path / "mine.safetensors")) == tmp_path / "mine.detector"
-    monkeypatch.setenv("RADAR_MODELS", str(tmp_path))
-    assert place_of("mine", write=True) == tmp_path / "mine.detector"
-
-
 def test_passes_are_counted_once(model):
     with count_passes() as passes:
         look(model, torch.rand(1, 3, model.input_size, model.input_size))

@@ -1,4 +1,4 @@
-"""The detectors in the box: of the models in the box, with figures, and without a path of ours."""
+"""Where detectors lie. Those in the box: of the models in the box, with figures, and without a path of ours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from radar_core.detection import DETECTORS
-from radar_core.detection.detector import load_detector, load_figures
+from radar_core.detection.detector import load_detector, load_figures, place_of
 from radar_core.models import load_model
 from radar_core.settings import ROOT
 
@@ -30,3 +30,9 @@ def test_it_belongs_to_its_model_and_says_how_good_it_is(path):
 
 def test_the_default_has_one():
     assert (BOX / "phantom.detector").is_file()
+
+
+def test_a_detector_lies_beside_its_model(tmp_path, monkeypatch):
+    assert place_of(str(tmp_path / "mine.safetensors")) == tmp_path / "mine.detector"
+    monkeypatch.setenv("RADAR_MODELS", str(tmp_path))
+    assert place_of("mine", write=True) == tmp_path / "mine.detector"
