@@ -7,25 +7,18 @@ from typing import ClassVar
 
 import torch
 
-from radar_core.attacks import ATTACKS, Family, Perturbation, Placing
+from radar_core.attacks import ATTACKS, Family
 from radar_core.attacks.evidence import clean_shares, towards
 from radar_core.attacks.objective import Objective
-from radar_core.attacks.two_goals import two_goals
-from radar_core.epsilon import NORM_TITLES, Norm
-from radar_core.params import field_choice, field_range
-from radar_core.runtime import Progress
+from radar_core.attacks.two_goals import Second, TwoGoals
+from radar_core.params import field_choice
 
-CORNERS = {
-    "top left": "top left",
-    "top right": "top right",
-    "bottom left": "bottom left",
-    "bottom right": "bottom right",
-}
+CORNERS = ("top left", "top right", "bottom left", "bottom right")
 
 
 @ATTACKS.register("manipulation")
 @dataclass(frozen=True)
-class Manipulation:
+class Manipulation(TwoGoals):
     """Draws Grad-CAM into a corner of the image, while the reading stays as it is.
 
     What is lowered is the share of the map outside that quarter. Source: Dombrowski et al. 2019,
@@ -36,42 +29,17 @@ class Manipulation:
     title: ClassVar[str] = "Explanation manipulation"
     source: ClassVar[str] = "Dombrowski et al. 2019, arXiv:1906.07983"
     family: ClassVar[Family] = "explanation"
-    placing: ClassVar[Placing] = "budget"
     targetable: ClassVar[bool] = False
     order: ClassVar[int] = 71
+    keeps: ClassVar[bool] = True
 
-    steps: int = field_range(40, 1, 1000, title="Steps", help="gradient steps")
-    step_size: float = field_range(
-        2.5, 0.1, 1000.0, step=0.1, title="Step length", unit="ε / steps"
-    )
     corner: str = field_choice("top left", CORNERS, title="Corner", help="where the map goes")
-    norm: Norm = field_choice("linf", NORM_TITLES, title="Norm", help="what ε bounds")
 
-    def perturb(
-        self, objective: Objective, *, generator: torch.Generator, progress: Progress
-    ) -> Perturbation:
-        """See `Attack.perturb`.
-
-        Raises:
-            BadModel: the model has no layer for Grad-CAM.
-        """
-        progress.step(0.0, "the clean map")
+    def second(self, objective: Objective) -> Second:
+        """The share of the map outside the corner."""
         height, width = clean_shares(objective).shape[1:]
         outside = torch.ones((height, width), device=objective.clean.device)
         rows = slice(0, (height + 1) // 2) if "top" in self.corner else slice(height // 2, None)
         columns = slice(0, (width + 1) // 2) if "left" in self.corner else slice(width // 2, None)
         outside[rows, columns] = 0.0
-        return two_goals(
-            objective,
-            towards(
-                objective,
-                lambda shares, _: (shares * outside).sum((1, 2)),
-                own_class=False,
-            ),
-            keeps=True,
-            steps=self.steps,
-            step_size=self.step_size,
-            sureness=0.0,
-            generator=generator,
-            progress=progress,
-        )
+        return towards(objective, lambda shares, _: (shares * outside).sum((1, 2)), own_class=False)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from radar_core.attacks import Perturbation
+from radar_core.attacks import Perturbation, Placing
 from radar_core.attacks.objective import Objective
 from radar_core.attacks.steps import History
+from radar_core.epsilon import NORM_TITLES, Norm
+from radar_core.params import field_choice, field_range
 from radar_core.runtime import Progress
 
 ROUNDING = 1e-4  # of the largest value of a gradient
@@ -19,6 +24,51 @@ Second = Callable[
     [Float[Tensor, "m 3 h w"], Int64[Tensor, " m"], Callable[[], None]],
     tuple[Float[Tensor, "m 3 h w"], Float[Tensor, " m"]],
 ]
+
+
+@dataclass(frozen=True)
+class TwoGoals(ABC):
+    """What attacks with two goals share; each says what its second value is.
+
+    Attributes:
+        keeps: the reading is to stay as it is; else it is to turn.
+    """
+
+    placing: ClassVar[Placing] = "budget"
+    keeps: ClassVar[bool] = False
+
+    steps: int = field_range(40, 1, 1000, title="Steps", help="gradient steps")
+    step_size: float = field_range(
+        2.5, 0.1, 1000.0, step=0.1, title="Step length", unit="ε / steps"
+    )
+    sureness: float = field_range(
+        0.5, 0.0, 10.0, step=0.1, title="Margin kept", help="in logits, from the decision boundary"
+    )
+    norm: Norm = field_choice("linf", NORM_TITLES, title="Norm", help="what ε bounds")
+
+    @abstractmethod
+    def second(self, objective: Objective) -> Second:
+        """What is to be low, and the way there."""
+
+    def perturb(
+        self, objective: Objective, *, generator: torch.Generator, progress: Progress
+    ) -> Perturbation:
+        """See `Attack.perturb`.
+
+        Raises:
+            BadModel: the model lacks what the second value is made of.
+        """
+        progress.step(0.0, "the clean image")
+        return two_goals(
+            objective,
+            self.second(objective),
+            keeps=self.keeps,
+            steps=self.steps,
+            step_size=self.step_size,
+            sureness=self.sureness,
+            generator=generator,
+            progress=progress,
+        )
 
 
 def two_goals(

@@ -1,4 +1,4 @@
-"""Where detectors lie. Those in the box: of the models in the box, with figures, and without a path of ours."""
+"""Where detectors lie; those in the box belong to their models and have figures."""
 
 from __future__ import annotations
 
