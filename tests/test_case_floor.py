@@ -11,10 +11,13 @@ import pytest
 import torch
 
 import radar_core as radar
+from radar_core.api.controls import KINDS, draw
+from radar_core.attacks.balls import distance
 from radar_core.case import CaseSpec, run_case, run_floor
 from radar_core.cli import main
 from radar_core.data.phantom import CLASSES
 from radar_core.data.synthetic import PhantomData
+from radar_core.epsilon import Epsilon
 from radar_core.errors import BadParameter, Cancelled
 from radar_core.floor import place
 from radar_core.metrics import METRICS
@@ -56,20 +59,24 @@ def test_controls_are_as_large_as_the_attack_in_its_norm(attack, eps, norm):
     images = 0.25 + 0.5 * toys.images(2)  # far from 0 and 1: nothing is cut off
     attacked = radar.attack(model, images, attack, eps)
     assert attacked.norm == norm
-    controls = radar.benign_controls(model, attacked, 1, count=5, seed=2)
-    for control in controls:
-        assert getattr(control, norm)[0] == pytest.approx(getattr(attacked, norm)[1], rel=1e-3)
-        assert torch.equal(control.clean[0], attacked.clean[1])
+    controls = radar.benign_controls(attacked, 1, count=5, seed=2)
+    change = controls - attacked.clean[1]
+    size = getattr(attacked, norm)[1]
+    assert distance(change, norm).tolist() == pytest.approx([size] * 5, rel=1e-3)
     if norm == "linf":  # sign noise is as long as anything of its L-infinity
-        assert all(c.l2[0] >= attacked.l2[1] - 1e-6 for c in controls)
-    first, second = (c.images[0] - c.clean[0] for c in controls[:2])
+        assert float(distance(change, "l2").min()) >= attacked.l2[1] - 1e-6
+    kind, eps = KINDS[norm], Epsilon(size, norm=norm)
+    for number, control in enumerate(controls):
+        again = radar.attack(model, attacked.clean[1], kind, eps, seed=draw(2, number))
+        assert torch.equal(again.images[0], control)
+    first, second = change[:2]
     assert abs(float(torch.cosine_similarity(first.flatten(), second.flatten(), 0))) < 0.1
 
 
 def test_controls_of_an_attack_that_did_nothing_are_refused():
     attacked = radar.attack(toys.flat(), toys.images(1), "fgsm", "4/255")
     with pytest.raises(BadParameter, match="changed nothing"):
-        radar.benign_controls(toys.flat(), attacked)
+        radar.benign_controls(attacked)
 
 
 def test_floor_grows_and_places_every_metric(case, data, model):
@@ -94,8 +101,7 @@ def test_floor_explains_the_controls_as_the_case_was(case, data, model):
     from radar_core.case import ground
 
     *_, last = run_floor(case, data=data, model=model, controls=3)
-    controls = radar.benign_controls(model, case.attack, count=3, seed=SPEC.seed)
-    images = [case.clean, *(c.images[0] for c in controls)]
+    images = [case.clean, *radar.benign_controls(case.attack, count=3, seed=SPEC.seed)]
     maps = radar.explain(
         model,
         images,

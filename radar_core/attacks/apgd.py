@@ -12,7 +12,8 @@ from torch import Tensor
 
 from radar_core.attacks import ATTACKS, Family, Perturbation, Placing
 from radar_core.attacks.losses import dlr, log_odds, targeted_dlr
-from radar_core.attacks.objective import ALL, Objective, Rows
+from radar_core.attacks.objective import Objective
+from radar_core.attacks.room import ALL, Rows
 from radar_core.attacks.steps import Strongest, early_stop_flag
 from radar_core.epsilon import NORM_TITLES, Norm
 from radar_core.params import field_choice, field_range

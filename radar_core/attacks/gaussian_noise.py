@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from radar_core.attacks import ATTACKS, Family, Perturbation, Placing
 from radar_core.attacks.objective import Objective
+from radar_core.attacks.room import Room
 from radar_core.epsilon import Norm
 from radar_core.runtime import Progress
 
@@ -49,6 +52,11 @@ class GaussianNoise:
     ) -> Perturbation:
         """See `Attack.perturb`; the same noise for all images of a size."""
         progress.step(0.0, "noise")
-        noise = torch.randn(objective.clean.shape[1:], generator=generator)
-        noise = (noise / torch.linalg.vector_norm(noise)).to(objective.clean.device)
-        return Perturbation(objective.project(objective.clean + objective.radii * noise))
+        return Perturbation(self.moved(objective, generator))
+
+    @staticmethod
+    def moved(room: Room, generator: torch.Generator) -> Float[Tensor, "m 3 h w"]:
+        """The clean images with one draw of the noise."""
+        noise = torch.randn(room.clean.shape[1:], generator=generator)
+        noise = (noise / torch.linalg.vector_norm(noise)).to(room.clean.device)
+        return room.project(room.clean + room.radii * noise)

@@ -8,25 +8,22 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from radar_core.attacks.balls import BALLS, Box
 from radar_core.attacks.losses import log_odds, margin
+from radar_core.attacks.room import ALL, Room, Rows
 from radar_core.epsilon import Norm
 from radar_core.models.classifier import Classifier
 from radar_core.runtime import batch_size
 
-Rows = slice | Tensor
-ALL = slice(None)
 Guard = Callable[[Tensor, Callable[[], None]], Tensor]
 GUARDED = 12  # passes that one look of a guard holds at once
 
 
-class Objective:
+class Objective(Room):
     """Clean images at one or more ε, the class to leave or to reach, and gradients.
 
-    A row is an image at an ε: first all images at the first ε, then all at the second. The clean
-    images are read once, here, whatever the number of ε; the graph of that pass is kept until the
-    first gradient, so an attack that starts at the clean image pays one forward pass, not two, and
-    one gradient serves all ε.
+    The clean images are read once, here, whatever the number of ε; the graph of that pass is kept
+    until the first gradient, so an attack that starts at the clean image pays one forward pass, not
+    two, and one gradient serves all ε.
 
     Args:
         model: held by the caller.
@@ -40,11 +37,8 @@ class Objective:
             its second argument before each pass.
 
     Attributes:
-        clean: (m, 3, h, w) the clean image of each row.
         clean_logits: (m, k) what the model gives for it.
         classes: (m,) the class to leave, or to reach where `targeted`.
-        radii: (m, 3, 1, 1) per row and channel.
-        box: the rows' smallest box that holds all that is allowed.
     """
 
     def __init__(
@@ -58,29 +52,18 @@ class Objective:
         pattern: Float[Tensor, "3 h w"] | None = None,
         guard: Guard | None = None,
     ) -> None:
-        self.model, self.norm, self.pattern, self.guard = model, norm, pattern, guard
-        self.ball = BALLS[norm]
-        self._frames = len(radii)
+        self.model, self.pattern, self.guard = model, pattern, guard
         self._images = images.detach()
-        self.clean = self._rows(self._images)
         self._kept: tuple[Tensor, Tensor] | None = self._forward(self._images)
         logits = self._kept[1].detach()
-        self.clean_logits = self._rows(logits)
         read = logits.softmax(1).argmax(1)
+        closed = None if targets is None else read == targets
+        super().__init__(self._images, radii, norm=norm, closed=closed)
+        self.clean_logits = self._rows(logits)
         self.targeted = targets is not None
         self.classes = self._rows(read if targets is None else targets)
-        each = [_round_down(radius, images).expand(len(images), -1, -1, -1) for radius in radii]
-        self.radii = torch.cat(each)
-        if targets is not None:
-            there = self._rows(read == targets).view(-1, 1, 1, 1)
-            self.radii = self.radii.masked_fill(there, 0.0)
-        self.box = Box(self.clean, self.radii)
         self._asked = False
         self._seen = torch.zeros(len(self.radii), dtype=torch.bool, device=images.device)
-
-    def _rows(self, each: Tensor) -> Tensor:
-        """One value an image as one a row; the same tensor where there is one ε."""
-        return each if self._frames == 1 else each.repeat(self._frames, *[1] * (each.ndim - 1))
 
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
@@ -167,31 +150,6 @@ class Objective:
         logits: Tensor = self.model(images)
         return logits
 
-    @property
-    def open(self) -> Bool[Tensor, " m"]:
-        """Rows with room to move: an ε above zero, and a target that is not yet read."""
-        return self.radii.flatten(1).any(1)
-
-    def steepest(
-        self, gradient: Float[Tensor, "m 3 h w"], rows: Rows = ALL
-    ) -> Float[Tensor, "m 3 h w"]:
-        """The step of length ε that follows a gradient best."""
-        return self.ball.steepest(gradient, self.radii[rows])
-
-    def random_start(
-        self, generator: torch.Generator, rows: Rows = ALL
-    ) -> Float[Tensor, "m 3 h w"]:
-        """Uniform in the ball, cut to [0, 1]; one draw serves all rows."""
-        clean = self.clean[rows]
-        moved = clean + self.radii[rows] * self.ball.draw(clean, generator)
-        return self.project(moved, rows)
-
-    def project(
-        self, images: Float[Tensor, "m 3 h w"], rows: Rows = ALL
-    ) -> Float[Tensor, "m 3 h w"]:
-        """Allowed images near these."""
-        return self.ball.project(images, self.box[rows], self.radii[rows])
-
     def margin(self, logits: Float[Tensor, "m k"], rows: Rows = ALL) -> Float[Tensor, " m"]:
         """How far each image is past the decision boundary, in logits; positive is success."""
         margins = margin(logits, self.classes[rows])
@@ -201,12 +159,3 @@ class Objective:
     def without_gradient(self) -> Bool[Tensor, " m"]:
         """Rows for which gradients were asked for and every one was zero."""
         return ~self._seen & self._asked
-
-
-def _round_down(radii: tuple[float, ...], like: Tensor) -> Float[Tensor, "1 3 1 1"]:
-    """Radii as float32 that are not larger than the given numbers."""
-    exact = torch.tensor(radii, dtype=torch.float64)
-    rounded = exact.float()
-    over = rounded.double() > exact
-    rounded = torch.where(over, torch.nextafter(rounded, torch.zeros(())), rounded)
-    return rounded.to(like.device).view(1, 3, 1, 1)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from radar_core.attacks import ATTACKS, Family, Perturbation, Placing
 from radar_core.attacks.objective import Objective
+from radar_core.attacks.room import Room
 from radar_core.epsilon import Norm
 from radar_core.runtime import Progress
 
@@ -36,6 +39,10 @@ class SignNoise:
     ) -> Perturbation:
         """See `Attack.perturb`; the same signs for all images of a size."""
         progress.step(0.0, "noise")
-        signs = torch.randint(2, objective.clean.shape[1:], generator=generator) * 2.0 - 1.0
-        moved = objective.clean + objective.radii * signs.to(objective.clean.device)
-        return Perturbation(objective.project(moved))
+        return Perturbation(self.moved(objective, generator))
+
+    @staticmethod
+    def moved(room: Room, generator: torch.Generator) -> Float[Tensor, "m 3 h w"]:
+        """The clean images with one draw of the noise."""
+        signs = torch.randint(2, room.clean.shape[1:], generator=generator) * 2.0 - 1.0
+        return room.project(room.clean + room.radii * signs.to(room.clean.device))

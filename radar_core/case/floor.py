@@ -132,23 +132,24 @@ def run_floor(
         BadParameter: a case without an attack or with one that changed nothing. `Cancelled`.
     """
     from radar_core.api import benign_controls
+    from radar_core.api.controls import KINDS
     from radar_core.runtime import count_passes
 
     if case.attack is None:
         raise BadParameter("a noise floor needs a case that was attacked")
     progress = progress or Progress()
     started = time.perf_counter()
+    made = benign_controls(case.attack, count=controls, seed=case.spec.seed)
+    progress.step(0.0, f"reading {controls} benign controls")
     with count_passes() as spent:
-        made = benign_controls(
-            model, case.attack, count=controls, seed=case.spec.seed, progress=progress.part(0, 0.05)
-        )
-    images = [control.images[0].cpu() for control in made]
+        readings = model.read(made.to(model.device))
+    images = list(made.cpu())
     result = FloorResult(
         case=case,
-        kind=made[0].attack,
+        kind=KINDS[case.attack.norm],
         norm=case.attack.norm,
         size=(case.attack.linf if case.attack.norm == "linf" else case.attack.l2)[0],
-        readings=tuple(control.readings_attacked[0] for control in made),
+        readings=readings,
     )
 
     def grown(**changes: Any) -> FloorResult:

@@ -241,11 +241,9 @@ class _Work:
             if reached and spec.controls:
                 size = (frame.norm, float(f"{reached:.6g}"))
                 if size not in sizes:  # ε at which an attack went equally far share their noise
-                    made = benign_controls(
-                        self.model, frame, number, count=spec.controls, seed=spec.seed
-                    )
+                    made = benign_controls(frame, number, count=spec.controls, seed=spec.seed)
                     sizes[size] = list(range(len(images), len(images) + len(made)))
-                    images += [each.images[0].to(clean.device) for each in made]
+                    images += made.to(clean.device)
                 controls = sizes[size]
             places.append((part, place, controls))
         more: dict[str, Any] = {
