@@ -154,6 +154,24 @@ def sideways(page: Any) -> int:
     return int(page.locator("[data-testid=stMain]").evaluate("m => m.scrollWidth - m.clientWidth"))
 
 
+# Beside each element: what axe measured, and which of the elements around it are pale.
+AXE = """async rules => {
+  const pale = element => {
+    const found = [];
+    for (let one = element; one; one = one.parentElement) {
+      const seen = getComputedStyle(one).opacity;
+      if (seen !== "1") found.push(`${one.dataset.testid || one.className || one.tagName} ${seen}`);
+    }
+    return found.join(", ");
+  };
+  const said = node => node.html.slice(0, 160) + " " + JSON.stringify(node.any.map(a => a.data)) +
+    " pale: " + pale(document.querySelector(node.target[0]));
+  const found = (await axe.run(document, {runOnly: rules})).violations;
+  return found.map(one => [one.id, one.nodes.filter(n => !n.html.includes("Clear all")).map(said)])
+    .filter(([, nodes]) => nodes.length).map(([id, nodes]) => id + ": " + nodes.join(" || "));
+}"""
+
+
 def violations(page: Any) -> list[str]:
     """What axe-core finds against the guidelines, Streamlit's own small *Clear all* left aside."""
     axe = pytest.importorskip("axe_playwright_python")
@@ -163,10 +181,7 @@ def violations(page: Any) -> list[str]:
         if page.locator("[data-testid=stApp]").count():  # not a report: what is stale is pale
             page.locator("[data-test-script-state=notRunning]").wait_for()
         found = page.evaluate(
-            "async rules => (await axe.run(document, {runOnly: rules})).violations.map("
-            "v => [v.id, v.nodes.map(n => n.html).filter(h => !h.includes('Clear all'))])"
-            ".filter(([, nodes]) => nodes.length).map("
-            "([id, nodes]) => id + ': ' + nodes.map(h => h.slice(0, 160)).join(' || '))",
+            AXE,
             AXE_RULES,
         )
         if not found:
