@@ -39,6 +39,7 @@ class Viewer {
   // `tell` is how the server hears where ε came to rest; a story has nobody to tell.
   async update(data, tell) {
     if (tell) this.tell = (eps) => tell("eps", eps);
+    const first = tell && !this.head;
     const { head, body } = parse(data);
     if (head.id === this.id) return;
     this.id = head.id;
@@ -52,7 +53,8 @@ class Viewer {
       await this.decode(body, head, names(head, at).map((name) => ref(head, name, at)));
       if (this.id !== head.id) return; // a newer blob came while this one was decoded
       this.show(head, before);
-      this.root.dataset.ms = (performance.now() - since).toFixed(1); // from data to picture
+      this.root.dataset.ms ||= (performance.now() - since).toFixed(1); // from data to first picture
+      if (first) requestAnimationFrame(() => setTimeout(() => tell("drawn", true))); // and painted
       await this.decode(body, head, Object.values(head.images));
     } catch (error) {
       if (this.id === head.id) this.id = null; // so that the next blob, even the same, is tried again

@@ -9,6 +9,7 @@ import streamlit as st
 
 EVERY = 0.4
 SELDOM = 1.2  # of what is filled in below the pictures while somebody looks at these
+PATIENCE = 6.0
 DRAWN = "pictures drawn"
 
 
@@ -32,22 +33,27 @@ def polled(body: Callable[[], bool], *, active: bool, every: float = EVERY) -> N
 def pictures_first() -> bool:
     """Whether what stands below the pictures has to wait for them, once a visit.
 
-    Charts and highlighted code cost a browser seconds when it first meets them. A browser that is
-    busy with the pictures asks later for the rest, which is then shown by another run of the page.
+    Charts and highlighted code cost a browser seconds when it first meets them. The viewer says
+    when it has drawn; where none is heard of, the rest is shown after `PATIENCE`.
     """
     if is_drawn():
         return False
     looks = iter((True, False))
 
     def wait() -> bool:
-        if next(looks, False):
+        if not is_drawn() and next(looks, False):
             st.skeleton(height=320)
             return True
-        st.session_state[DRAWN] = True
+        drawn()
         return False
 
-    polled(wait, active=True)
+    polled(wait, active=True, every=PATIENCE)
     return True
+
+
+def drawn() -> None:
+    """The first pictures of this visit are there."""
+    st.session_state[DRAWN] = True
 
 
 def is_drawn() -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from radar_core.settings import ROOT
+from radar_core.ui.polling import drawn, is_drawn
 
 COMPONENTS = ROOT / "assets" / "components"
 
@@ -38,7 +39,16 @@ def viewer(blob: bytes, *, key: str, on_epsilon: Callable[[], None] | None = Non
         on_epsilon: called when the ε slider comes to rest; `st.session_state[key].eps` says where.
 
     Returns:
-        Whether it did so in this run.
+        Whether the whole page has to run again: the slider came to rest, or the pictures that the
+        rest of the page waits for are there.
     """
-    found = _mount(key=key, data=blob, on_eps_change=on_epsilon or (lambda: None))
+    on = {"on_eps_change": on_epsilon or _heard, "on_drawn_change": _heard}
+    found = _mount(key=key, data=blob, **on)
+    if found.drawn is not None and not is_drawn():
+        drawn()
+        return True
     return found.eps is not None
+
+
+def _heard() -> None:
+    """Streamlit makes an attribute of what a component may say for each that has a callback."""

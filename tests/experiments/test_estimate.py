@@ -80,7 +80,7 @@ def test_sizes_in_words(size, said):
 def test_a_real_run_takes_what_was_said(spec, tmp_path, monkeypatch):
     """Within a factor of four on a busy machine; then its rates are taken from that run."""
     monkeypatch.setenv("RADAR_THREADS", "1")
-    asked = replace(spec, images=12, chunk=4, controls=4, attacks=("fgsm", "pgd"))
+    asked = replace(spec, images=8, chunk=4, controls=4, attacks=("fgsm", "pgd"))
     told: list[str] = []
     watched = Progress(lambda _, note: told.append(note))
     (said,) = pilot(asked, tmp_path, 1, watched)
@@ -88,7 +88,7 @@ def test_a_real_run_takes_what_was_said(spec, tmp_path, monkeypatch):
     assert any(note.startswith("attacking one image") for note in told)
     out = tmp_path / "run"
     words = ["--models", asked.models[0], "--attacks=fgsm,pgd", "--eps=2/255,8/255"]
-    words += ["--explainers=gradcam,saliency", "--images=12", "--seed=3", "--workers=1"]
+    words += ["--explainers=gradcam,saliency", "--images=8", "--seed=3", "--workers=1"]
     assert main(["experiment", *words, "--out", str(out)]) == 0
     course = read_course(out)
     assert course is not None and course.cells == said.cells
@@ -104,7 +104,7 @@ def test_a_real_run_takes_what_was_said(spec, tmp_path, monkeypatch):
     rates = measure(more, known, lambda _, note: notes.append(note))
     assert rates.earlier == (3, 4), "only bim was never run here"
     spent = ExperimentStore(out).rows(ExperimentStore(out).wanted(), kinds=["cost"])
-    fgsm = spent[(spent.attack == "fgsm") & (spent.explainer == "")].seconds.sum() / 12
+    fgsm = spent[(spent.attack == "fgsm") & (spent.explainer == "")].seconds.sum() / 8
     assert rates.attacks[asked.models[0], "fgsm"] == pytest.approx(fgsm)
     assert earlier(tmp_path, "other workers").attacks == {}
 
