@@ -8,6 +8,9 @@ PYTHON ?= python3
 PORT ?= 8501
 VENV := .venv/bin/python
 
+# Where a machine forbids Python to keep what it compiled, each process would compile torch anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test install install-dev venv
 
 run: install
