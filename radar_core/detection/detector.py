@@ -15,6 +15,7 @@ from torch import Tensor
 
 from radar_core.detection import DETECTORS, State
 from radar_core.detection.combination import Combination
+from radar_core.detection.likeness import APPEARANCE, Likeness
 from radar_core.errors import BadModel
 from radar_core.writing import write_whole
 
@@ -22,17 +23,21 @@ if TYPE_CHECKING:
     from radar_core.detection.seen import Seen
     from radar_core.models.classifier import Classifier
 
-FORMAT = 2
+FORMAT = 3
 FALSE_ALARMS = 0.05  # share of clean images that are called suspicious
 ENDING = ".detector"
 
-Measured = Mapping[str, Tensor]  # by score: (n, d), what it is made of
+Measured = Mapping[str, Tensor]  # by score: (n, d), what it is made of; and the appearance
 
 
 def measure(seen: Seen) -> dict[str, Tensor]:
-    """What every score takes of images, on the CPU; scores that the model has nothing for are left
-    out."""
+    """What every score takes of images, and their appearance, on the CPU.
+
+    Scores that the model has nothing for are left out.
+    """
     found = {}
+    if seen.appearance is not None:
+        found[APPEARANCE] = seen.appearance.detach().float().cpu()
     for id in DETECTORS:
         score = DETECTORS.create(id)
         if all(seen.has(need) for need in score.needs):
@@ -55,6 +60,7 @@ def fit_scores(measured: Measured, labels: Tensor) -> dict[str, State]:
     return {
         id: {name: value.float() for name, value in DETECTORS.create(id).fit(m, labels).items()}
         for id, m in measured.items()
+        if id != APPEARANCE
     }
 
 
@@ -76,8 +82,8 @@ class Detector:
         clean: of each score, and of `suspicion`: the values of held-out clean images, sorted.
         combination: of all scores to one suspicion.
         threshold: suspicion that `FALSE_ALARMS` of the held-out clean images pass.
-        reach: how far from the nearest image known, clean or attacked, an image may lie before
-            nothing can be told of it; with `known`, the features of those images at length 1.
+        kinds: by each description of an image's kind, what is near enough to the images of its
+            making to be told of.
     """
 
     about: Mapping[str, Any]
@@ -85,8 +91,7 @@ class Detector:
     clean: Mapping[str, Float[Tensor, " m"]]
     combination: Combination
     threshold: float
-    reach: float = float("inf")
-    known: Tensor = field(default_factory=lambda: torch.empty(0, 0))
+    kinds: Mapping[str, Likeness] = field(default_factory=dict)
 
     def suspicion(self, measured: Measured) -> Float[Tensor, " n"]:
         """How suspicious images are, all scores together; higher is more."""
@@ -97,11 +102,10 @@ class Detector:
         reference = self.clean[name]
         return 100.0 * float((reference < value).sum()) / len(reference)
 
-    def unlike(self, features: Float[Tensor, "n f"] | None) -> Tensor:
-        """(n,) whether images are like neither the clean nor the attacked ones of its making."""
-        if features is None or not len(self.known):
-            return torch.zeros(0 if features is None else len(features), dtype=torch.bool)
-        return nearest(features.cpu().float(), self.known) > self.reach
+    def unlike(self, measured: Measured) -> dict[str, Tensor]:
+        """In each description of an image's kind, (n,) whether images are like neither the clean
+        nor the attacked ones of its making."""
+        return {name: kind.unlike(measured[name]) for name, kind in self.kinds.items()}
 
     def check(self, model: Classifier) -> None:
         """Refuse another model.
@@ -134,13 +138,14 @@ class Detector:
         tensors |= {f"combination/{name}": v for name, v in self.combination.tensors().items()}
         for id, state in self.states.items():
             tensors |= {f"state/{id}/{name}": value for name, value in state.items()}
-        tensors["known"] = self.known.half()
+        for name, kind in self.kinds.items():
+            tensors |= {f"kind/{name}/{part}": value for part, value in kind.tensors().items()}
         said = {
             "format": FORMAT,
             "about": dict(self.about),
             "scores": list(self.states),
             "threshold": self.threshold,
-            "reach": self.reach if self.reach != float("inf") else None,
+            "kinds": list(self.kinds),
         }
         kept = {name: value.contiguous() for name, value in tensors.items()}
         written: bytes = save(kept, {"radar.detector": json.dumps(said, ensure_ascii=False)})
@@ -200,8 +205,7 @@ def load_detector(path: Path) -> Detector:
             clean=_under(tensors, "clean/"),
             combination=Combination.of(_under(tensors, "combination/"), said["scores"]),
             threshold=float(said["threshold"]),
-            reach=float("inf") if said["reach"] is None else float(said["reach"]),
-            known=tensors["known"].float(),
+            kinds={n: Likeness(**_under(tensors, f"kind/{n}/")) for n in said["kinds"]},
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         raise BadModel(f"{path} holds no detector") from None
@@ -209,18 +213,3 @@ def load_detector(path: Path) -> Detector:
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t.float() for n, t in tensors.items() if n.startswith(prefix)}
-
-
-def nearest(
-    features: Float[Tensor, "n f"], known: Float[Tensor, "m f"], *, own: bool = False
-) -> Float[Tensor, " n"]:
-    """The distance to the nearest known image, features at length 1.
-
-    Args:
-        own: each of the images is among the known ones, in their order, and does not count itself.
-    """
-    found = torch.nn.functional.normalize(features)
-    distances = torch.cdist(found, known, compute_mode="donot_use_mm_for_euclid_dist")
-    if own:
-        distances.fill_diagonal_(float("inf"))
-    return distances.amin(1)

@@ -23,6 +23,8 @@ class Seen:
         noisy: (v, n, k) logits of copies with benign noise.
         maps: (n, g, g) Grad-CAM on the layer's own grid; `map_views`: the same of variants.
         attributions: (n, h, w) expected gradients; `attribution_views`: the same of variants.
+        appearance: (n, 6) the colours of the images themselves (see `likeness`); no score is made
+            of it, since an unusual picture is no sign of an attack.
     """
 
     logits: Float[Tensor, "n k"]
@@ -33,6 +35,7 @@ class Seen:
     map_views: Mapping[str, Float[Tensor, "n g f"]] = field(default_factory=dict)
     attributions: Float[Tensor, "n h w"] | None = None
     attribution_views: Mapping[str, Float[Tensor, "n h w"]] = field(default_factory=dict)
+    appearance: Float[Tensor, "n 6"] | None = None
 
     def has(self, need: Need) -> bool:
         """Whether a part is there."""

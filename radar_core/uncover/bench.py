@@ -180,7 +180,7 @@ def _alarms(title: str, detector: Detector, measured: Measured) -> dict[str, Any
 
     suspicion = detector.suspicion(measured)
     share = Share(int((suspicion > detector.threshold).sum()), len(suspicion))
-    unlike = detector.unlike(measured.get("knn"))
+    unlike = list(detector.unlike(measured).values())
     low, high = share.interval
     return {
         "images_are": title,
@@ -188,7 +188,7 @@ def _alarms(title: str, detector: Detector, measured: Measured) -> dict[str, Any
         "false_alarms": share.hits / share.of,
         "false_alarms_low": low,
         "false_alarms_high": high,
-        "cannot_tell": float(unlike.float().mean()) if len(unlike) else 0.0,
+        "cannot_tell": float(torch.stack(unlike).any(0).float().mean()) if unlike else 0.0,
     }
 
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from radar_core.detection.likeness import appearance
 from radar_core.detection.seen import Seen
 from radar_core.detection.views import COPIES, SQUEEZERS, copies
 from radar_core.errors import BadModel
@@ -80,6 +81,7 @@ def _batch(model: Classifier, images: Tensor, seed: int, progress: Progress) -> 
         map_views,
         _attributions(model, images, images, targets),
         {name: _attributions(model, variants[name], images, targets) for name in EXPLAINED},
+        appearance(images),
     )
 
 
@@ -157,4 +159,5 @@ def _joined(parts: Sequence[Seen]) -> Seen:
         views("map_views"),
         whole("attributions"),
         views("attribution_views"),
+        whole("appearance"),
     )

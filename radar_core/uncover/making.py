@@ -18,9 +18,9 @@ from radar_core.detection.detector import (
     chosen,
     fit_scores,
     joined,
-    nearest,
     scores,
 )
+from radar_core.detection.likeness import KINDS, learn
 from radar_core.epsilon import parse_epsilon
 from radar_core.errors import BadData, BadParameter
 from radar_core.runtime import Progress, versions
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 ORDER = 47  # seed of the order of images
 FEWEST = 40  # clean images to calibrate on: 5 % of them are two
-TAIL = 0.99  # share of known images within whose distance an image is like them
 
 
 @dataclass(frozen=True)
@@ -189,22 +188,19 @@ def assemble(
     suspicion = combination(held_out)
     clean = {name: values.sort().values for name, values in held_out.items()}
     clean["suspicion"] = suspicion.sort().values
-    known, reach = torch.empty(0, 0), float("inf")
-    if "knn" in states:
-        parts = [material.clean["knn"], material.tuning["knn"], attacked["knn"]]
-        known = torch.nn.functional.normalize(torch.cat(parts)).half().float()
-        apart = torch.cat(
-            [nearest(torch.cat(parts), known, own=True), nearest(material.held_out["knn"], known)]
-        )
-        reach = float(apart.quantile(TAIL)) * 1.5
+    parts = (material.clean, material.tuning, attacked)
+    kinds = {
+        name: learn(name, [part[name] for part in parts], material.held_out[name])
+        for name in KINDS
+        if name in material.clean
+    }
     return Detector(
         about={**about, "scores": list(states)},
         states=states,
         clean=clean,
         combination=combination,
         threshold=float(suspicion.double().quantile(1 - FALSE_ALARMS, interpolation="higher")),
-        reach=reach,
-        known=known,
+        kinds=kinds,
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from radar_core.models.classifier import Classifier
     from radar_core.types import Case
 
-FORMAT = 1  # of what is kept; another one is measured anew
+FORMAT = 2  # of what is kept; another one is measured anew
 BATCH = 8
 
 # Changes that mean nothing, as (attack of the family *benign*, ε, parameters).

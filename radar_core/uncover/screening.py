@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from radar_core.detection import DETECTORS
 from radar_core.detection.detector import FALSE_ALARMS, Detector, measure, scores
+from radar_core.detection.likeness import KINDS
 from radar_core.detection.views import SQUEEZERS, TITLES
 from radar_core.runtime import Progress, count_passes
 from radar_core.types import Reading
@@ -46,6 +48,7 @@ class Screening:
     """What screening says of an image.
 
     Attributes:
+        unlike: in what it is unlike all images of the detector's making (see `likeness.KINDS`).
         reading: of the image itself. squeezed: of what squeezers make of it, by their titles.
         suspicion: log odds, comparable within one detector only.
         percentile: share of held-out clean images that are less suspicious, in per cent.
@@ -55,6 +58,7 @@ class Screening:
     """
 
     verdict: Verdict
+    unlike: tuple[str, ...]
     reading: Reading
     squeezed: dict[str, Reading]
     suspicion: float
@@ -68,13 +72,14 @@ class Screening:
 
     def sentence(self) -> str:
         """The verdict, in one sentence that claims no more than is known."""
-        return sentence(self.verdict, self.percentile)
+        return sentence(self.verdict, self.percentile, self.unlike)
 
     def as_dict(self) -> dict[str, Any]:
         """All but pictures, as plain values."""
         return {
             "verdict": self.verdict,
             "sentence": self.sentence(),
+            "unlike": list(self.unlike),
             "reading": {"label": self.reading.label, "probability": self.reading.probability},
             "squeezed": {
                 name: {"label": r.label, "probability": r.probability}
@@ -115,10 +120,11 @@ def screen(
     measured = measure(seen)
     values = scores(measured, detector.states)
     suspicion = float(detector.combination(values)[0])
-    unlike = bool(detector.unlike(seen.features).any())
+    unlike = tuple(name for name, found in detector.unlike(measured).items() if found.any())
     over = suspicion > detector.threshold
     return Screening(
         verdict="cannot tell" if unlike else "unusual" if over else "usual",
+        unlike=unlike,
         reading=model.reading(seen.logits[0].softmax(0).cpu()),
         squeezed={
             TITLES[name]: model.reading(seen.squeezed[name][0].softmax(0).cpu())
@@ -162,12 +168,13 @@ def said(id: str, percentile: float) -> str:
     return f"Within the usual: higher than in {percentile:.0f}\u00a0% of clean images."
 
 
-def sentence(verdict: Verdict, percentile: float) -> str:
+def sentence(verdict: Verdict, percentile: float, unlike: Sequence[str] = ()) -> str:
     """A verdict in one sentence."""
     rate = f"{FALSE_ALARMS:.0%}".replace("%", " %")
     if verdict == "cannot tell":
+        where = " and ".join(KINDS[name] for name in unlike) + " " if unlike else ""
         return (
-            "Cannot tell: the image is like neither the clean nor the attacked images that "
+            f"Cannot tell: {where}the image is like neither the clean nor the attacked images that "
             "screening was made with."
         )
     place = f"{ordinal(round(percentile))} percentile of clean images"

@@ -20,6 +20,7 @@ from radar_core.detection.detector import (
     load_figures,
     place_of,
 )
+from radar_core.detection.likeness import appearance
 from radar_core.errors import BadData, BadModel, Cancelled
 from radar_core.models import load_model
 from radar_core.runtime import Progress, count_passes
@@ -126,10 +127,37 @@ def test_a_file_that_is_none(tmp_path):
 
 
 def test_features_far_from_all_that_is_known_cannot_be_told(detector, model, phantom):
-    assert not detector.unlike(detector.known[:5]).any()
-    assert detector.unlike(-detector.known[:5]).all()
-    nowhere = replace(detector, known=-detector.known)
-    assert screen(model, phantom.split("test")[0].image, nowhere).verdict == "cannot tell"
+    kind = detector.kinds["knn"]
+    assert not kind.unlike(kind.known[:5]).any()
+    assert kind.unlike(-kind.known[:5]).all()
+    nowhere = replace(detector, kinds={"knn": replace(kind, known=-kind.known)})
+    found = screen(model, phantom.split("test")[0].image, nowhere)
+    assert (found.verdict, found.unlike) == ("cannot tell", ("knn",))
+    assert found.sentence().startswith("Cannot tell: in what the model sees the image is like")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(torch.zeros(3, 64, 64), id="black"),
+        pytest.param(torch.ones(3, 64, 64), id="white"),
+        pytest.param(torch.linspace(0, 1, 64).expand(3, 64, 64), id="grey levels, as an MRI"),
+    ],
+)
+def test_an_image_of_another_kind_cannot_be_told(detector, model, other):
+    found = screen(model, other, detector)
+    assert found.verdict == "cannot tell" and "appearance" in found.unlike
+    assert "in its colours" in found.sentence()
+
+
+def test_images_of_the_kind_can_be_told_attacked_or_not(detector, model, phantom):
+    test = phantom.split("test")
+    images = torch.cat([model.prepare(test[number].image) for number in range(12)])
+    kind = detector.kinds["appearance"]
+    draws = torch.rand(images.shape, generator=torch.Generator().manual_seed(1))
+    noise = (draws - 0.5).sign()
+    for size in (0, 8 / 255, 16 / 255):
+        assert kind.unlike(appearance((images + size * noise).clamp(0, 1))).sum() <= 1
 
 
 def test_too_few_clean_images_are_refused(phantom, model):
