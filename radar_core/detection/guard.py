@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from radar_core.detection import DETECTORS
-from radar_core.detection.detector import Detector, load_detector, place_of
+from radar_core.detection.detector import ENDING, Detector, load_detector, place_of
 from radar_core.detection.seen import Seen
 from radar_core.detection.views import COPIES, SQUEEZERS, copies
 from radar_core.errors import BadModel
@@ -86,18 +86,22 @@ def _straight(squeezed: Tensor, images: Tensor) -> Tensor:
 
 
 def guard_of(model: Classifier) -> Guard:
-    """The guard of the detector that was made for a model.
+    """The guard of the detector that was made for a model: of its name, or beside its file.
 
     Raises:
         BadModel: there is none, or it was made for other weights.
     """
-    place = place_of(model.name)
-    if not place.is_file():
+    places = [place_of(model.name)]
+    if model.file is not None:
+        places.append(model.file.with_suffix(ENDING))
+    there = [_loaded(p, p.stat().st_mtime_ns) for p in places if p.is_file()]
+    if not there:
         raise BadModel(
             f"nothing screens the images of {model.name} yet, so there is nothing to know: the "
             "page Screening, or python -m radar_core detector, makes a detector"
         )
-    detector = _loaded(place, place.stat().st_mtime_ns)
+    made = model.sha256()
+    detector = next((d for d in there if d.about["model_sha256"] == made), there[0])
     detector.check(model)
     return Guard(model, detector)
 

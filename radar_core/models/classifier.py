@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -37,6 +38,7 @@ class Classifier(nn.Module):
         input_size: side of the square input in pixels.
         name: shown on pages and in results.
         card: what is known about the weights (see `radar_core.models.store`).
+        file: where they were read; its detector may lie beside it.
         background: (m, 3, h, w) clean images, or a function of the classifier giving them, that
             stand for *no evidence* in SHAP; without it an explainer states what it used instead.
 
@@ -55,6 +57,7 @@ class Classifier(nn.Module):
         input_size: int = 224,
         name: str = "unnamed",
         card: dict[str, Any] | None = None,
+        file: Path | None = None,
         background: Tensor | Callable[[Classifier], Tensor] | None = None,
     ) -> None:
         super().__init__()
@@ -78,6 +81,7 @@ class Classifier(nn.Module):
         self.input_size = input_size
         self.name = name
         self.card = card or {}
+        self.file = file
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1))
         self._background = background

@@ -182,6 +182,7 @@ def _load(path: Path) -> Classifier:
         input_size=int(card["input_size"]),
         name=card["name"],
         card={**card, "sha256": digest},
+        file=path,
         background=_background(card),
     )
 

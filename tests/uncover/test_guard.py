@@ -109,6 +109,18 @@ def test_the_detector_of_the_model_is_the_one_it_knows(model, guard, images, mon
         guard_of(model)
 
 
+def test_a_detector_beside_the_model_s_file_is_the_one(model, guard, monkeypatch, tmp_path):
+    monkeypatch.setenv("RADAR_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(model, "file", tmp_path / "own.safetensors")
+    about = {**guard.detector.about, "model_sha256": "of another model of that name"}
+    replace(guard.detector, about=about).save(tmp_path / "models" / "unnamed.detector")
+    with pytest.raises(BadModel, match="was made for"):
+        guard_of(model)
+    own = {**about, "model_sha256": model.sha256()}
+    replace(guard.detector, about=own).save(tmp_path / "own.detector")
+    assert guard_of(model).detector.about == own
+
+
 def test_a_detector_is_not_made_against_an_attack_that_knows_it():
     with pytest.raises(BadParameter, match="yet to be made"):
         Plan(attacks=("pgd", "orthogonal_pgd")).changes()
