@@ -20,7 +20,7 @@ from radar_core.experiments.spec import ExperimentSpec
 
 ARCHITECTURES = (
     *("resnet50", "vgg16", "vgg19"),
-    *("inception_v3", "densenet121", "efficientnet_b0"),
+    *("inception_v3", "densenet121", "densenet201", "efficientnet_b0"),  # 121 in code, 201 in print
 )
 EPS = tuple(f"normalised:{value}" for value in ("0.001", "0.01", "0.05", "0.1", "0.5"))
 PARAMETERS: Mapping[str, Any] = MappingProxyType(
@@ -64,7 +64,8 @@ def paper_models() -> tuple[str, ...]:
     from radar_core.models.store import list_models
 
     found = {info.name: str(info.card.get("architecture", "")) for info in list_models()}
-    names = tuple(name for name, arch in found.items() if arch in ARCHITECTURES)
+    known = {prefix + arch for arch in ARCHITECTURES for prefix in ("", "torchvision:")}
+    names = tuple(name for name, arch in found.items() if arch in known)
     if not names:
         raise BadParameter(
             "no model of the library has one of the paper's architectures "

@@ -18,7 +18,7 @@ from radar_core.experiments.run import lay_out, run_experiment
 from radar_core.experiments.spec import ExperimentSpec, check
 from radar_core.models import load_model, save_model
 from radar_core.models.classifier import Classifier
-from radar_core.models.zoo import build
+from radar_core.models.foreign import network
 from tests import toys
 from tests.experiments.test_run import rows
 
@@ -92,8 +92,9 @@ def test_the_paper_s_grid(decided, tmp_path, monkeypatch):
     assert len(lay_out(replace(grid_of, images=8)).cells) == 2 * 6
     with pytest.raises(BadParameter, match="train --arch resnet50"):
         paper_models()
-    card = {"architecture": "resnet50", "title": "R", "trained_on": "phantom"}
-    module = build("resnet50", len(CLASSES), seed=1)
-    save_model(Classifier(module, CLASSES, cam_layer="layer4"), tmp_path / "r.safetensors", card)
+    for name, arch in {"a": "efficientnet_b0", "b": "torchvision:densenet121"}.items():
+        card = {"architecture": arch, "title": name, "trained_on": "phantom"}
+        model = Classifier(network(arch, len(CLASSES)), CLASSES)
+        save_model(model, tmp_path / f"{name}.safetensors", card)
     monkeypatch.setenv("RADAR_MODELS", str(tmp_path))
-    assert paper_models() == ("r",)
+    assert set(paper_models()) == {"a", "b"}
