@@ -35,6 +35,8 @@ PRESETS = {
 }
 KEEPS = {"none": "Numbers alone", "png": "and images, as PNG", "npz": "and images, as raw arrays"}
 ENGINES = {"local": "This machine", "ray": "Ray cluster"}
+# Streamlit writes what is chosen in white on the primary colour, which in the dark is too light.
+READABLE = "<style>[data-tag] { background-color: light-dark(#0b5c76, #27809c) }</style>"
 
 
 def form() -> None:
@@ -100,6 +102,7 @@ def _wanted() -> tuple[ExperimentSpec, Place] | None:
         format_func=lambda name: "all images" if name == "all" else name,
         **KEPT,
     )
+    st.html(READABLE)
     chosen = which.multiselect(
         "Models",
         list(models),
