@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from radar_core.attacks import ATTACKS
+from radar_core.detection import State
 from radar_core.detection.combination import combine
 from radar_core.detection.detector import (
     FALSE_ALARMS,
@@ -87,6 +89,11 @@ class Material:
     tuning: Measured
     attacked: Mapping[str, Measured]
     held_out: Measured
+
+    @cached_property
+    def states(self) -> dict[str, State]:
+        """What every score learns of the clean images, whatever is combined later."""
+        return fit_scores(self.clean, self.labels)
 
 
 def attacks_at(attacks: Sequence[str], eps: Sequence[str]) -> list[Change]:
@@ -177,7 +184,7 @@ def assemble(
     Raises:
         BadData: no attack turned an image, so there is nothing to combine against.
     """
-    states = fit_scores(material.clean, material.labels)
+    states = material.states
     seen = [m for name, m in material.attacked.items() if name not in leave_out]
     seen = [m for m in seen if len(next(iter(m.values())))]
     if not seen:
