@@ -45,19 +45,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def serving(folders: pytest.TempPathFactory, **environment: str) -> Iterator[Server]:
-    """The dashboard on a free port, in its own process group; its log is shown on failure.
+def serving(
+    folders: pytest.TempPathFactory,
+    *,
+    port: int = 0,
+    end: signal.Signals = signal.SIGTERM,
+    **environment: str,
+) -> Iterator[Server]:
+    """The dashboard, in its own process group; its log is shown on failure.
 
     Args:
+        port: a free one without any.
+        end: how it goes down.
         environment: settings beside those that every test has.
     """
     models, stories = folders.mktemp("models"), folders.mktemp("stories")
     write_toy_model(models)
     write_toy_model(models, "unlayered", cam_layer="classifier")
     log = folders.mktemp("server") / "server.log"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     own = {"RADAR_MODELS": str(models), "RADAR_DATA": "", "RADAR_STORIES": str(stories)}
@@ -77,13 +83,21 @@ def serving(folders: pytest.TempPathFactory, **environment: str) -> Iterator[Ser
         yield Server(url, models, stories, process.pid, time.monotonic())
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, end)
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def healthy(url: str) -> bool:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import ROOT, Server, Visit, canvas, healthy, sideways
+from tests.browser.conftest import Visit, canvas, free_port, serving, sideways
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
@@ -53,44 +48,21 @@ def test_a_permalink_opened_in_a_second_browser_gives_the_same_numbers(visit: Be
     assert sideways(second) <= 1
 
 
-@contextlib.contextmanager
-def serving_at(port: int, like: Server, log: Path) -> Iterator[str]:
-    """A dashboard of its own on that port, with the same models; gives its address."""
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "RADAR_MODELS": str(like.models), "RADAR_DATA": ""}
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
-        )
-    try:
-        ends = time.monotonic() + 60
-        while not healthy(url):
-            assert process.poll() is None and time.monotonic() < ends, log.read_text()
-            time.sleep(0.05)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)  # as a machine that goes down
-        process.wait()
-
-
 def test_a_server_that_was_restarted_is_noticed_and_the_case_comes_back(
-    browser: Any, server: Server, tmp_path: Path
+    browser: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    again = partial(serving, tmp_path_factory, port=free_port(), end=signal.SIGKILL)
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     context.set_default_timeout(60_000)
     one = Visit(context.new_page())
     one.page.on("pageerror", lambda e: one.errors.append(str(e)))
     try:
-        with serving_at(port, server, tmp_path / "before.log") as first:
-            page = one.finished(first + CASE + "&seed=8&image=3")
+        with again() as server:
+            page = one.finished(server.url + CASE + "&seed=8&image=3")
             verdict, pixels = page.locator(".verdict").inner_text(), canvas(page, "attacked-image")
             details = page.url
         page.get_by_text("Connection error").wait_for()
-        with serving_at(port, server, tmp_path / "after.log"):
+        with again():
             page.get_by_text("Connection error").wait_for(state="detached")
             one.finished()
             page.get_by_text("Took").wait_for()
