@@ -9,6 +9,7 @@ import streamlit as st
 
 from radar_core.epsilon import parse_epsilon
 from radar_core.runtime import machine
+from radar_core.ui.case_screening import case_screening, leave_screening
 from radar_core.ui.compute import case_steps
 from radar_core.ui.controls import VIEWS, Wanted, looking
 from radar_core.ui.curve_body import curve, found_curve, leave_curve
@@ -87,6 +88,7 @@ def body(wanted: Wanted) -> None:
         leave_curve(spec)
         leave_floor()
         leave_defences()
+        leave_screening()
     compared(wanted)
     polled(lambda: _show(wanted, spec), active=bool(job and job.active))
     if pictures_first():
@@ -103,6 +105,7 @@ def body(wanted: Wanted) -> None:
         noise_floor(wanted, result)
         curve(wanted, result)
         defences(wanted, result)
+        case_screening(wanted, result)
         report_section(result)
         export_section(result)
         _record(result)

@@ -13,6 +13,7 @@ from radar_core.runtime import Progress
 from radar_core.ui.compute import Upload, data_names, open_offered
 
 if TYPE_CHECKING:
+    from radar_core.case import CaseResult
     from radar_core.types import Case
     from radar_core.ui.jobs import Steps
     from radar_core.uncover.screening import Screening
@@ -57,6 +58,47 @@ def screen_steps(data: str, image: str, model: str, upload: Upload | None) -> St
         result = screen(classifier, case.image, detector, progress=progress.part(0, 0.9))
         progress.step(0.9, "pictures")
         yield Screened(result, case.id, case.label, _pictures(result), _nearest(result), figures)
+
+    return steps
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The clean and the attacked image of a case, each screened as if it stood alone.
+
+    Attributes:
+        said: whether screening would have noticed, in one sentence.
+        rows: what it says of each, for a table.
+    """
+
+    said: str
+    rows: tuple[dict[str, str], ...]
+
+
+def pair_steps(result: CaseResult) -> Steps:
+    """Screen the images of an attacked case; yields one `Pair`."""
+
+    def steps(progress: Progress) -> Iterator[Pair]:
+        from radar_core.detection.detector import load_detector, place_of
+        from radar_core.models.store import load_model
+        from radar_core.uncover.screening import noticed, screen
+
+        assert result.attack is not None
+        name = result.spec.model
+        model, detector = load_model(name), load_detector(place_of(name))
+        clean = screen(model, result.clean, detector, progress=progress.part(0, 0.5))
+        image = result.attack.images[0]
+        attacked = screen(model, image, detector, progress=progress.part(0.5, 1))
+        rows = tuple(
+            {
+                "Image": title,
+                "Called": one.verdict,
+                "More suspicious than": f"{one.percentile:.0f}\u00a0% of clean images",
+                "Raised most by": ", ".join(driver.title for driver in one.drivers) or "nothing",
+            }
+            for title, one in (("Clean", clean), ("Attacked", attacked))
+        )
+        yield Pair(noticed(clean, attacked), rows)
 
     return steps
 

@@ -186,6 +186,27 @@ def sentence(verdict: Verdict, percentile: float, unlike: Sequence[str] = ()) ->
     return f"Nothing unusual ({place}); an attack made to pass this screening would look the same."
 
 
+def noticed(clean: Screening, attacked: Screening) -> str:
+    """Whether screening alone, without the clean image, would have noticed an attack."""
+    place = f"{ordinal(round(attacked.percentile))} percentile of clean images"
+    if "cannot tell" in (clean.verdict, attacked.verdict):
+        return "Screening cannot tell: these images are of another kind than it was made with."
+    if attacked.verdict == "usual":
+        return (
+            "Screening alone would not have noticed: nothing unusual in the attacked image "
+            f"({place})."
+        )
+    if clean.verdict == "unusual":
+        return (
+            "Screening calls both images unusual, the clean one as well: it would not have told "
+            "one from the other."
+        )
+    return (
+        f"Screening alone would have noticed: the attacked image is unusual ({place}), the clean "
+        "one is not."
+    )
+
+
 def nearest_clean(detector: Detector, features: Tensor, count: int = 3) -> list[int]:
     """The places, among the images that the detector was fitted on, of the nearest ones."""
     bank = detector.states["knn"]["bank"]

@@ -26,6 +26,8 @@ from tests.pages.conftest import until
 
 Open = Callable[..., AppTest]
 PLAN = Plan(fit=14, tune=7, calibrate=42, attacks=("fgsm",), eps=("8/255",))
+QUICK = {"attack": "fgsm", "explain": "saliency", "eps": "8/255"}
+HEADING = "What screening says without the clean image"
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +203,22 @@ def test_a_link_opens_the_same_image(app: Open) -> None:
     bad = shown(app("screening", data="phantom", model="none", image="no-such-image"))
     words = " ".join(w.value for w in bad.warning)
     assert "'none' is not here" in words and "no image of" in words
+
+
+def rows(at: AppTest) -> list[str]:
+    """Which images its table tells of."""
+    tables = [t.value for t in at.table if "Called" in t.value.columns]
+    return list(tables[0]["Image"]) if tables else []
+
+
+def test_both_images_are_screened_as_if_they_stood_alone(app: Open, detector: Path) -> None:
+    at = until(app("case", model=detector.stem, **QUICK), lambda at: bool(rows(at)))
+    assert rows(at) == ["Clean", "Attacked"]
+    assert HEADING in said(at) and "Orthogonal PGD" in said(at)
+    assert any(words in said(at) for words in ("noticed", "told one from the other", "cannot tell"))
+
+
+def test_without_a_detector_it_says_where_one_is_made(app: Open) -> None:
+    words = "the page Screening makes it"
+    at = until(app("case", model="toy", **QUICK), lambda at: words in said(at))
+    assert HEADING in said(at) and not rows(at)

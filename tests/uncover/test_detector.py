@@ -29,7 +29,7 @@ from radar_core.uncover.bench import Measurements, evaluate, measure_test
 from radar_core.uncover.look import PASSES, look
 from radar_core.uncover.making import Plan, assemble, described, gather, make_detector
 from radar_core.uncover.measuring import CLEAN, Change, Measurer
-from radar_core.uncover.screening import said, screen, sentence
+from radar_core.uncover.screening import noticed, said, screen, sentence
 
 PLAN = Plan(fit=21, tune=7, calibrate=42, attacks=("fgsm", "deepfool"), eps=("8/255",), seed=2)
 
@@ -360,6 +360,22 @@ def test_verdicts_claim_no_more_than_is_known():
     assert sentence("cannot tell", 99).startswith("Cannot tell")
     usual = sentence("usual", 40)
     assert "safe" not in usual and "would look the same" in usual
+
+
+@pytest.mark.parametrize(
+    ("clean", "attacked", "words"),
+    [
+        ("usual", "unusual", "would have noticed: the attacked image is unusual (97th percentile"),
+        ("usual", "usual", "would not have noticed"),
+        ("unusual", "usual", "would not have noticed"),
+        ("unusual", "unusual", "not have told one from the other"),
+        ("cannot tell", "unusual", "cannot tell"),
+    ],
+)
+def test_whether_it_would_have_noticed(detector, model, phantom, clean, attacked, words):
+    one = screen(model, phantom.split("test")[0].image, detector)
+    both = (replace(one, verdict=clean), replace(one, verdict=attacked, percentile=97.0))
+    assert words in noticed(*both)
 
 
 def test_a_score_is_called_unusual_in_one_clean_image_of_twenty():
