@@ -1,16 +1,17 @@
-"""What the paper's grid costs on this machine, an architecture at a time: seconds and passes, JSON.
+"""What the paper's grid costs on this machine: passes, seconds, and what each pass takes; JSON.
 
-    python benchmarks/scale.py [--images 2] [--only resnet50,vgg16]
+    python benchmarks/scale.py [--images 1] [--controls 0] [--grid efficientnet_b0]
 
-For each of the six architectures, with random weights and seven classes: the cells of `experiment
---paper` (its attacks, ε, explainers and iterations) on `--images` phantom images, as one worker
-computes them on all cores. `seconds`, `forward` and `backward` are per image of the data, over all
-attacks and ε, with controls and maps; `beside_s` is what the cells take beside their passes, which
-a faster device does not shorten; `forward_ms` and `both_ms` are one image's share of a bare batch
-of 16. A pattern for many images (UAP) is fitted once a model, and told apart as `fit_s`.
+`passes`: for each of the six architectures, with random weights and seven classes, one image's
+share of a bare batch of 16: `forward_ms`, and `both_ms` with the gradient.
+`grid`: the cells of `experiment --paper` (its attacks, ε, explainers and iterations) for one
+architecture on `--images` phantom images, as one worker computes them on all cores. `seconds`,
+`forward` and `backward` are an image's, over all attacks and ε with their maps; `beside_s` is what
+the cells take beside their passes, which a faster device does not shorten. A pattern for many
+images (UAP) is fitted once a model, and told apart as `fit_s`.
 
 Random weights are turned at once, so searching attacks (DeepFool, C&W) stop sooner than on trained
-ones; gradients cost the same.
+ones. The paper has no controls; with 4 of them (our default) each ε is explained five times.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from radar_core.experiments.paper import paper_grid
 from radar_core.experiments.run import lay_out
 from radar_core.experiments.spec import ExperimentSpec
 from radar_core.experiments.work import Bench
-from radar_core.models import Classifier, save_model
+from radar_core.models import Classifier, load_model, save_model
 from radar_core.models.foreign import network
 from radar_core.models.zoo import ARCHITECTURES
 from radar_core.runtime import describe, device, versions
@@ -54,20 +55,28 @@ def stored(arch: str, folder: Path) -> str:
     return str(save_model(model, folder / f"{arch}.safetensors", card))
 
 
-def measured(arch: str, folder: Path, images: int) -> dict[str, Any]:
+def priced(arch: str, folder: Path) -> dict[str, Any]:
+    """What a pass of one architecture takes."""
+    model = load_model(stored(arch, folder))
+    images = _noise(model)
+    forward = _median(model, [Pass(BATCH, graph=False)], images)
+    both = _median(model, [Pass(BATCH, graph=True, backward=1)], images)
+    return {
+        "architecture": arch,
+        "side": model.input_size,
+        "forward_ms": round(1000 * forward / BATCH, 1),
+        "both_ms": round(1000 * both / BATCH, 1),
+    }
+
+
+def gridded(arch: str, folder: Path, images: int, controls: int) -> dict[str, Any]:
     """The grid of one architecture."""
-    grid = paper_grid(ExperimentSpec(models=(stored(arch, folder),)))
-    layout, bench = lay_out(replace(grid, images=images, chunk=images)), Bench()
-    name = grid.models[0]
+    spec = paper_grid(ExperimentSpec(models=(stored(arch, folder),)))
+    layout = lay_out(replace(spec, images=images, chunk=images, controls=controls))
+    bench, name = Bench(), spec.models[0]
     model = bench.model(name, layout.models[name])
-    side = model.input_size
-    noise = torch.rand(BATCH, 3, side, side, generator=torch.Generator().manual_seed(0)).to(
-        device()
-    )
-    forward = _median(model, [Pass(BATCH, graph=False)], noise)
-    both = _median(model, [Pass(BATCH, graph=True, backward=1)], noise)
-    total, passed, fit = 0.0, [0.0, 0.0], 0.0
-    beside = 0.0
+    noise = _noise(model)
+    total = fit = beside = forward = backward = 0.0
     for cell in layout.cells:
         started = time.perf_counter()
         with recorded(model) as passes:
@@ -76,23 +85,29 @@ def measured(arch: str, folder: Path, images: int) -> dict[str, Any]:
         spent = [row for row in found.rows if row["kind"] == "cost"]
         within = sum(float(row["seconds"]) for row in spent)
         raw = timed(lambda passes=passes: _again(model, passes, noise))
-        fit += max(0.0, wall - within) if cell.attack == "uap" else 0.0
         total += within
-        beside += max(0.0, within - raw) if cell.attack != "uap" else 0.0
-        for n, kind in enumerate(("forward", "backward")):
-            passed[n] += sum(float(row[kind]) for row in spent)
+        if cell.attack == "uap":
+            fit += wall - within
+        else:
+            beside += wall - raw
+        forward += sum(float(row["forward"]) for row in spent)
+        backward += sum(float(row["backward"]) for row in spent)
         print(arch, cell.attack, round(wall, 1), round(raw, 1), file=sys.stderr, flush=True)
     return {
         "architecture": arch,
-        "side": side,
+        "images": images,
+        "controls": controls,
         "seconds": round(total / images, 1),
-        "forward": round(passed[0] / images),
-        "backward": round(passed[1] / images),
+        "forward": round(forward / images),
+        "backward": round(backward / images),
         "beside_s": round(beside / images, 2),
         "fit_s": round(fit, 1),
-        "forward_ms": round(1000 * forward / BATCH, 1),
-        "both_ms": round(1000 * both / BATCH, 1),
     }
+
+
+def _noise(model: Classifier) -> torch.Tensor:
+    side, draws = model.input_size, torch.Generator().manual_seed(0)
+    return torch.rand(BATCH, 3, side, side, generator=draws).to(device())
 
 
 def _again(model: Classifier, passes: list[Pass], noise: torch.Tensor) -> None:
@@ -109,12 +124,15 @@ def _median(model: Classifier, passes: list[Pass], images: torch.Tensor) -> floa
 def main() -> None:
     """Print what each architecture takes."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--images", type=int, default=2)
-    parser.add_argument("--only", default=",".join(SIX))
+    parser.add_argument("--images", type=int, default=1)
+    parser.add_argument("--controls", type=int, default=0)
+    parser.add_argument("--grid", default="efficientnet_b0")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = [measured(arch, Path(folder), asked.images) for arch in asked.only.split(",")]
-    result = {"grids": found, "machine": describe(), "versions": versions()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        passes = [priced(arch, folder) for arch in SIX]
+        grid = gridded(asked.grid, folder, asked.images, asked.controls)
+    result = {"passes": passes, "grid": grid, "machine": describe(), "versions": versions()}
     print(json.dumps(result, indent=1, ensure_ascii=False))
 
 
