@@ -198,7 +198,7 @@ def load_detector(path: Path) -> Detector:
             said = json.loads((file.metadata() or {})["radar.detector"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if said["format"] != FORMAT:
-            raise BadModel(f"{path} is a detector of another version of RADAR; make it anew")
+            raise _OtherVersion
         return Detector(
             about=said["about"],
             states={id: _under(tensors, f"state/{id}/") for id in said["scores"]},
@@ -207,8 +207,17 @@ def load_detector(path: Path) -> Detector:
             threshold=float(said["threshold"]),
             kinds={n: Likeness(**_under(tensors, f"kind/{n}/")) for n in said["kinds"]},
         )
+    except _OtherVersion:
+        raise BadModel(
+            f"{path} is a detector of another version of RADAR; python -m radar_core detector "
+            "makes it anew"
+        ) from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         raise BadModel(f"{path} holds no detector") from None
+
+
+class _OtherVersion(Exception):
+    """A file that another version wrote."""
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -50,7 +50,7 @@ class Screening:
     Attributes:
         unlike: in what it is unlike all images of the detector's making (see `likeness.KINDS`).
         reading: of the image itself. squeezed: of what squeezers make of it, by their titles.
-        suspicion: log odds, comparable within one detector only.
+        suspicion: comparable within one detector only.
         percentile: share of held-out clean images that are less suspicious, in per cent.
         drivers: the scores that raised the suspicion most, the strongest first.
         seen: what the model saw, for pictures.

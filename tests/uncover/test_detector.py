@@ -13,6 +13,7 @@ from PIL import Image
 from radar_core.cli import main
 from radar_core.data import open_data
 from radar_core.detection import DETECTORS
+from radar_core.detection import detector as stored
 from radar_core.detection.detector import (
     FALSE_ALARMS,
     figures_of,
@@ -124,6 +125,14 @@ def test_a_file_that_is_none(tmp_path):
     (tmp_path / "bad.detector").write_bytes(b"PK\x03\x04 no detector")
     with pytest.raises(BadModel, match="holds no detector"):
         load_detector(tmp_path / "bad.detector")
+
+
+def test_a_file_of_another_version_says_so(detector, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "FORMAT", 1)
+    detector.save(tmp_path / "old.detector")
+    monkeypatch.undo()
+    with pytest.raises(BadModel, match="another version of RADAR; python -m radar_core detector"):
+        load_detector(tmp_path / "old.detector")
 
 
 def test_features_far_from_all_that_is_known_cannot_be_told(detector, model, phantom):
