@@ -10,7 +10,7 @@ seconds over the cell's, images a second as a share of what the bare passes allo
 last, so that starting processes does not count: with one worker of one thread, with two, on Ray.
 `memory`: the largest resident size of coordinator and workers together at 100 images and at the
 end of `--images`, FGSM at one ε with nothing explained.
-`kill`: the command is killed with −9 at random moments `--kills` times, resumed until it is done,
+`kill`: the command is killed with −9 at random moments of its length `--kills` times, resumed until it is done,
 and its rows are compared with those of an unbroken run.
 """
 
@@ -143,12 +143,14 @@ def kill(spec: ExperimentSpec, folder: Path, kills: int) -> dict[str, Any]:
     """Kill a run again and again; whether it comes to what an unbroken one does."""
     whole, broken, draw = folder / "whole", folder / "broken", random.Random(0)
     quiet: dict[str, Any] = {"cwd": ROOT, "stderr": subprocess.DEVNULL}
+    began = time.perf_counter()
     subprocess.run(words(spec, whole), check=True, **quiet)
+    length = time.perf_counter() - began
     killed, at = 0, []
     while killed < kills:
         resume = ["--resume"] if (broken / "manifest.json").is_file() else []
         process = subprocess.Popen(words(spec, broken, *resume), **quiet)
-        time.sleep(draw.uniform(1, 14))
+        time.sleep(draw.uniform(0.2, 1.0) * length)
         process.kill()
         if process.wait() == -signal.SIGKILL:
             killed += 1
@@ -161,7 +163,13 @@ def kill(spec: ExperimentSpec, folder: Path, kills: int) -> dict[str, Any]:
         time.sleep(1)  # its workers leave
     resume = ["--resume"] if (broken / "manifest.json").is_file() else []
     subprocess.run(words(spec, broken, *resume), check=True, **quiet)
-    return {"kills": killed, "files_there": at, "equal": bool(rows(whole).equals(rows(broken)))}
+    equal = bool(rows(whole).equals(rows(broken)))
+    return {
+        "kills": killed,
+        "seconds_unbroken": round(length, 1),
+        "files_there": at,
+        "equal": equal,
+    }
 
 
 def main() -> None:
