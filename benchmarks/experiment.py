@@ -10,8 +10,8 @@ seconds over the cell's, images a second as a share of what the bare passes allo
 last, so that starting processes does not count: with one worker of one thread, with two, on Ray.
 `memory`: the largest resident size of coordinator and workers together at 100 images and at the
 end of `--images`, FGSM at one ε with nothing explained.
-`kill`: the command is killed with −9 at random moments of its length `--kills` times, resumed until it is done,
-and its rows are compared with those of an unbroken run.
+`kill`: the command is killed with −9 at random moments of its length `--kills` times, resumed until
+it is done, and its rows are compared with those of an unbroken run.
 """
 
 from __future__ import annotations
