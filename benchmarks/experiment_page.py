@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from radar_core.experiments.columns import NUMBERS, TEXTS
 from radar_core.experiments.spec import ExperimentSpec
 from radar_core.experiments.store import ExperimentStore, _hash, _with_parts
