@@ -73,6 +73,14 @@ class Bomb:
         return (Path.touch, (Path("executed"),))
 
 
+@pytest.mark.parametrize("first", [b"\x80", b"PK"])
+def test_a_header_whose_length_begins_like_a_pickle_is_none(tmp_path, first):
+    """One safetensors file in 256 begins with the byte of a pickle."""
+    (tmp_path / "a.safetensors").write_bytes(first.ljust(8, b"\0") + b"{}")
+    with pytest.raises(BadModel, match="has no card"):
+        store.load_model(tmp_path / "a.safetensors")
+
+
 @pytest.mark.parametrize("name", ["evil.safetensors", "evil.pt"])
 def test_a_pickle_is_refused_without_executing_it(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
