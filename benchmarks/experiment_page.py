@@ -17,11 +17,12 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from radar_core.experiments import words as experiment_words
 from radar_core.experiments.columns import NUMBERS, TEXTS
 from radar_core.experiments.spec import ExperimentSpec
 from radar_core.experiments.store import ExperimentStore, _hash, _with_parts
 from radar_core.metrics import METRICS
-from radar_core.ui import experiment_data, experiment_words
+from radar_core.ui import experiment_data
 from radar_core.ui.experiment_data import SCORES
 
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")

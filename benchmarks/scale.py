@@ -37,7 +37,7 @@ from radar_core.experiments.paper import paper_grid
 from radar_core.experiments.run import lay_out
 from radar_core.experiments.spec import ExperimentSpec
 from radar_core.experiments.work import Bench
-from radar_core.models import Classifier, load_model, save_model
+from radar_core.models import Classifier, save_model
 from radar_core.models.foreign import network
 from radar_core.models.zoo import ARCHITECTURES
 from radar_core.runtime import describe, device, versions
@@ -46,18 +46,17 @@ SIX = ("resnet50", "vgg16", "vgg19", "inception_v3", "densenet201", "efficientne
 BATCH = 16
 
 
-def stored(arch: str, folder: Path) -> str:
-    """A model of that architecture with random weights; its file."""
+def built(arch: str) -> Classifier:
+    """A model of that architecture with random weights, where and as stored ones are held."""
     made = ARCHITECTURES[arch]
     module = network(arch, len(CLASSES))
-    model = Classifier(module, CLASSES, cam_layer=made.cam_layer, input_size=made.input_size)
-    card = {"architecture": arch, "title": arch, "trained_on": "phantom"}
-    return str(save_model(model, folder / f"{arch}.safetensors", card))
+    module.to(device(), memory_format=torch.channels_last)
+    return Classifier(module, CLASSES, cam_layer=made.cam_layer, input_size=made.input_size)
 
 
-def priced(arch: str, folder: Path) -> dict[str, Any]:
+def priced(arch: str) -> dict[str, Any]:
     """What a pass of one architecture takes."""
-    model = load_model(stored(arch, folder))
+    model = built(arch)
     images = _noise(model)
     forward = _median(model, [Pass(BATCH, graph=False)], images)
     both = _median(model, [Pass(BATCH, graph=True, backward=1)], images)
@@ -71,7 +70,9 @@ def priced(arch: str, folder: Path) -> dict[str, Any]:
 
 def gridded(arch: str, folder: Path, images: int, controls: int) -> dict[str, Any]:
     """The grid of one architecture."""
-    spec = paper_grid(ExperimentSpec(models=(stored(arch, folder),)))
+    card = {"architecture": arch, "title": arch, "trained_on": "phantom"}
+    file = save_model(built(arch), folder / f"{arch}.safetensors", card)
+    spec = paper_grid(ExperimentSpec(models=(str(file),)))
     layout = lay_out(replace(spec, images=images, chunk=images, controls=controls))
     bench, name = Bench(), spec.models[0]
     model = bench.model(name, layout.models[name])
@@ -130,7 +131,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        passes = [priced(arch, folder) for arch in SIX]
+        passes = [priced(arch) for arch in SIX]
         grid = gridded(asked.grid, folder, asked.images, asked.controls)
     result = {"passes": passes, "grid": grid, "machine": describe(), "versions": versions()}
     print(json.dumps(result, indent=1, ensure_ascii=False))
