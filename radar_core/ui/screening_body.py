@@ -199,6 +199,7 @@ def _result(shown: Screened) -> None:
 
     result = shown.result
     about = result.detector.about
+    told = result.verdict != "cannot tell"  # what is known of clean images holds for their kind
     left, right = st.columns([2, 5], gap="large")
     with left:
         st.image(shown.pictures["image"], alt=f"{shown.name}, as the model sees it")
@@ -210,19 +211,21 @@ def _result(shown: Screened) -> None:
             _metric("Reads", plain(result.reading.label), certainty(result.reading.probability))
             _metric(
                 "Suspicion",
-                f"{result.percentile:.0f} %",
-                "of clean are less so",
+                f"{result.percentile:.0f} %" if told else "–",
+                "of clean are less so" if told else "not of this kind",
             )
             _metric(
                 "False alarms",
                 f"{FALSE_ALARMS:.0%}".replace("%", " %"),
                 f"by {about['calibrated_on']} clean images",
             )
-        if result.drivers:
+        if told and result.drivers:
             quiet("What raises the suspicion most:")
-        for driver in result.drivers:
+        for driver in result.drivers if told else ():
             _driver(driver, shown)
-        if not result.drivers:
+        if not told:
+            quiet("Scores are held against clean images of another kind: they say nothing here.")
+        elif not result.drivers:
             quiet("No score lies higher than in clean images.")
     _squeezed(shown)
     _nearest(shown)

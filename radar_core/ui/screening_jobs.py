@@ -93,8 +93,12 @@ def pair_steps(result: CaseResult) -> Steps:
             {
                 "Image": title,
                 "Called": one.verdict,
-                "More suspicious than": f"{one.percentile:.0f}\u00a0% of clean images",
-                "Raised most by": ", ".join(driver.title for driver in one.drivers) or "nothing",
+                "More suspicious than": f"{one.percentile:.0f}\u00a0% of clean images"
+                if one.verdict != "cannot tell"
+                else "–",
+                "Raised most by": ", ".join(driver.title for driver in one.drivers)
+                if one.verdict == "unusual"
+                else "–",
             }
             for title, one in (("Clean", clean), ("Attacked", attacked))
         )

@@ -111,6 +111,20 @@ def test_an_upload_is_screened_and_what_is_no_image_is_one_sentence(app: Open) -
 
 
 @pytest.mark.usefixtures("detector")
+def test_of_an_image_of_another_kind_no_suspicion_is_shown(app: Open) -> None:
+    at = screened(app)
+    at.selectbox(key="screening.data").set_value("upload").run()
+    levels = np.linspace(0, 255, 90).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(np.tile(levels[None, :, None], (80, 1, 3))).save(buffer, "PNG")
+    at.file_uploader(key="file").upload("grey.png", buffer.getvalue(), "image/png").run()
+    shown(at)
+    assert "in its colours" in said(at), said(at)
+    assert [m.value for m in at.metric][1] == "–"
+    assert "they say nothing here" in said(at) and "What raises the suspicion" not in said(at)
+
+
+@pytest.mark.usefixtures("detector")
 def test_a_screening_that_was_stopped_stays_so_until_asked_for(
     app: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
