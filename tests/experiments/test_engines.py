@@ -150,7 +150,7 @@ def test_killed_at_a_random_moment_it_comes_to_the_unbroken_result(spec, whole, 
     time.sleep(random.uniform(0, 4))
     workers = children(process.pid) if process.poll() is None else []
     process.kill()
-    assert process.wait() == -signal.SIGKILL
+    assert process.wait() in (-signal.SIGKILL, 0), "where it was done already, nothing is lost"
     wait_until(lambda: not any(Path(f"/proc/{w}").exists() for w in workers))
     more = ["--resume"] if (out / "manifest.json").is_file() else []
     asked = command(spec, out, "--workers", "1", *more)
