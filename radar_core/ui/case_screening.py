@@ -47,6 +47,8 @@ def _job(wanted: Wanted, result: CaseResult) -> Job | None:
 
 
 def _show(wanted: Wanted, result: CaseResult) -> bool:
+    from radar_core.detection.detector import FALSE_ALARMS
+
     job = _job(wanted, result)
     AFTER.status(job, _key(result))
     if job is not None and job.value is not None:
@@ -55,7 +57,7 @@ def _show(wanted: Wanted, result: CaseResult) -> bool:
         rows = [{name: plain(value) for name, value in row.items()} for row in found.rows]
         st.table(rows, border="horizontal", alt="Each image, screened as if it stood alone")
         quiet(
-            "Of clean images 5\u00a0% are called unusual. An attacker who knows the screening can "
-            "pass it: the attack Orthogonal PGD does."
+            f"Of clean images {100 * FALSE_ALARMS:.0f}\u00a0% are called unusual. An attacker who "
+            "knows the screening can pass it: the attack Orthogonal PGD does."
         )
     return bool(job and job.active)

@@ -9,7 +9,7 @@ import streamlit as st
 
 EVERY = 0.4
 SELDOM = 1.2  # of what is filled in below the pictures while somebody looks at these
-PATIENCE = 6.0
+PATIENCE = 6.0  # with a browser that does not say that it has drawn
 DRAWN = "pictures drawn"
 
 
