@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
-from tests.pages.toy import write_toy_model
+from tests.browser.served import Server, serving
+from tests.browser.told import bad, seen, told
 
-ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
-
-@dataclass
-class Server:
-    """A running dashboard: its address, the folders of its models and stories, its process."""
-
-    url: str
-    models: Path
-    stories: Path
-    pid: int
-    started: float
 
 
 @pytest.fixture(scope="session")
@@ -42,70 +24,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The dashboard as all tests but a few see it."""
     with serving(tmp_path_factory) as running:
         yield running
-
-
-@contextlib.contextmanager
-def serving(
-    folders: pytest.TempPathFactory,
-    *,
-    port: int = 0,
-    end: signal.Signals = signal.SIGTERM,
-    **environment: str,
-) -> Iterator[Server]:
-    """The dashboard, in its own process group; its log is shown on failure.
-
-    Args:
-        port: a free one without any.
-        end: how it goes down.
-        environment: settings beside those that every test has.
-    """
-    models, stories = folders.mktemp("models"), folders.mktemp("stories")
-    write_toy_model(models)
-    write_toy_model(models, "unlayered", cam_layer="classifier")
-    log = folders.mktemp("server") / "server.log"
-    port = port or free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    own = {"RADAR_MODELS": str(models), "RADAR_DATA": "", "RADAR_STORIES": str(stories)}
-    places = ("experiments", "readers", "surveys")
-    own |= {f"RADAR_{name.upper()}": str(folders.mktemp(name)) for name in places}
-    environment = {**os.environ, **own, **environment}
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
-        )
-    started = time.monotonic()
-    try:
-        while not healthy(url):
-            if process.poll() is not None or time.monotonic() - started > START_SECONDS:
-                pytest.fail("the server did not start:\n" + log.read_text())
-            time.sleep(0.05)
-        yield Server(url, models, stories, process.pid, time.monotonic())
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, end)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def healthy(url: str) -> bool:
-    """Whether a server answers."""
-    with contextlib.suppress(OSError):
-        answer: int = urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).status
-        return answer == 200
-    return False
 
 
 @pytest.fixture(scope="session")
@@ -131,11 +49,33 @@ class Visit:
     errors: list[str] = field(default_factory=list)
     heard: list[bytes] = field(default_factory=list)
     sent: list[float] = field(default_factory=list)  # when it spoke to the server
+    stays: bool = False  # loaded once, it goes on as back and forward do
+
+    def goes(self, address: str) -> Any:
+        """Open an address; a page that stays loaded comes from the home page."""
+        if self.stays:
+            self.leaves()
+            self.page.evaluate(GO_ON, address)
+        else:
+            self.page.goto(address)
+        return self.page
+
+    def leaves(self) -> None:
+        """Go to the home page without being loaded anew."""
+        if urlsplit(self.page.url).path != "/":
+            self.page.evaluate(GO_ON, "/")
+        self.page.get_by_role("button", name="Open a case").wait_for()
+        self.rests()
+
+    def looks(self, width: int, height: int, scheme: str, motion: str) -> None:
+        """Take another window, other colours, more or less motion."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.emulate_media(color_scheme=scheme, reduced_motion=motion)
 
     def finished(self, address: str = "") -> Any:
         """The page once the case is computed and Streamlit rests."""
         if address:
-            self.page.goto(address)
+            self.goes(address)
         done = self.page.locator(".root[data-stage=done]:not(.stale)[data-ready='1']")
         done.wait_for(timeout=120_000)
         self.rests()
@@ -152,6 +92,7 @@ class Visit:
         self.rests()
 
 
+GO_ON = "to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }"
 QUIET = 1.5  # seconds without a word to the server: nothing is polled any more
 
 
@@ -180,7 +121,8 @@ AXE = """async rules => {
   };
   const said = node => node.html.slice(0, 160) + " " + JSON.stringify(node.any.map(a => a.data)) +
     " pale: " + pale(document.querySelector(node.target[0]));
-  const found = (await axe.run(document, {runOnly: rules})).violations;
+  const found = (await axe.run(document, {runOnly: rules, resultTypes: ["violations"]}))
+    .violations;
   return found.map(one => [one.id, one.nodes.filter(n => !n.html.includes("Clear all")).map(said)])
     .filter(([, nodes]) => nodes.length).map(([id, nodes]) => id + ": " + nodes.join(" || "));
 }"""
@@ -189,15 +131,13 @@ AXE = """async rules => {
 def violations(page: Any) -> list[str]:
     """What axe-core finds against the guidelines, Streamlit's own small *Clear all* left aside."""
     axe = pytest.importorskip("axe_playwright_python")
-    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     found: list[str] = []
     for _ in range(15):  # what still fades in has too little contrast for a moment
         if page.locator("[data-testid=stApp]").count():  # not a report: what is stale is pale
             page.locator("[data-test-script-state=notRunning]").wait_for()
-        found = page.evaluate(
-            AXE,
-            AXE_RULES,
-        )
+        found = page.evaluate(AXE, AXE_RULES)
         if not found:
             break
         page.wait_for_timeout(1000)
@@ -252,25 +192,8 @@ def visit(
         if other_browser:
             context = own_profile(browser, server)
             contexts.append(context)
-        opened = Visit(context.new_page())
-        opened.page.set_viewport_size({"width": width, "height": height})
-        opened.page.emulate_media(color_scheme=scheme, reduced_motion=motion)
-
-        def hear(frame: bytes | str) -> None:
-            if isinstance(frame, bytes):
-                opened.heard.append(frame)
-
-        own = (server.url, "data:", "blob:", server.url.replace("http", "ws"))
-        opened.page.on(
-            "request",
-            lambda r: None if r.url.startswith(own) else opened.external.append(r.url),
-        )
-        opened.page.on("pageerror", lambda e: opened.errors.append(str(e)))
-        opened.page.on("websocket", lambda w: w.on("framereceived", hear))
-        opened.page.on(
-            "websocket", lambda w: w.on("framesent", lambda _: opened.sent.append(time.monotonic()))
-        )
-        opened.page.on("console", lambda m: opened.errors.append(m.text) if _bad(m) else None)
+        opened = in_context(context, server)
+        opened.looks(width, height, scheme, motion)
         visits.append(opened)
         return opened
 
@@ -283,47 +206,85 @@ def visit(
     profile.set_offline(False)
     for context in contexts[1:]:
         context.close()
+    blameless(visits)
+
+
+@pytest.fixture(scope="session")
+def loaded(browser: Any) -> Iterator[dict[str, Visit]]:
+    """The page that stays loaded, by the address of its server."""
+    pages: dict[str, Visit] = {}
+    yield pages
+    close(pages)
+
+
+def close(pages: dict[str, Visit], but: str = "") -> None:
+    """Close the pages of all servers but one."""
+    for url in set(pages) - {but}:
+        pages.pop(url).page.context.close()
+
+
+@pytest.fixture
+def tab(
+    request: pytest.FixtureRequest, browser: Any, server: Server, loaded: dict[str, Visit]
+) -> Iterator[Callable[..., Visit]]:
+    """`visit` for tests of what does not depend on loading a page: the page is loaded once.
+
+    Loading costs a browser seconds. Such a page goes to an address as a browser goes back and
+    forward, always from the home page, so that each test meets components made anew. What else a
+    session of Streamlit keeps, it keeps.
+    """
+
+    def begin(
+        width: int = 1440, height: int = 900, scheme: str = "light", motion: str = "reduce"
+    ) -> Visit:
+        close(loaded, server.url)
+        if server.url not in loaded:
+            one = loaded[server.url] = in_context(own_profile(browser, server), server)
+            one.page.goto("/")
+            one.stays = True
+        one = loaded[server.url]
+        for said in (one.external, one.errors, one.heard, one.sent):
+            said.clear()
+        one.looks(width, height, scheme, motion)
+        one.page.mouse.move(0, 0)
+        return one
+
+    yield begin
+    visits = [one for url, one in loaded.items() if url == server.url]
+    if request.node.stash.get(FAILED, False):
+        print(*(seen(one) for one in visits), sep="\n")
+        close(loaded)
+    for one in loaded.values():
+        one.leaves()
+    blameless(visits)
+
+
+def in_context(context: Any, server: Server) -> Visit:
+    """A new page, which is listened to."""
+    opened = Visit(context.new_page())
+
+    def hear(frame: bytes | str) -> None:
+        if isinstance(frame, bytes):
+            opened.heard.append(frame)
+
+    own = (server.url, "data:", "blob:", server.url.replace("http", "ws"))
+    opened.page.on(
+        "request",
+        lambda r: None if r.url.startswith(own) else opened.external.append(r.url),
+    )
+    opened.page.on("pageerror", lambda e: opened.errors.append(str(e)))
+    opened.page.on("websocket", lambda w: w.on("framereceived", hear))
+    opened.page.on(
+        "websocket", lambda w: w.on("framesent", lambda _: opened.sent.append(time.monotonic()))
+    )
+    opened.page.on("console", lambda m: opened.errors.append(m.text) if bad(m) else None)
+    return opened
+
+
+def blameless(visits: list[Visit]) -> None:
+    """Nothing has left the machine or gone wrong in a page."""
     assert [v.external for v in visits if v.external] == []
     for one in visits:
         if one.errors:
             print(*told(one.heard), sep="\n")
     assert [v.errors for v in visits if v.errors] == []
-
-
-def seen(one: Visit) -> str:
-    """What a page was when its test failed."""
-    page = one.page
-    if page.is_closed():
-        return "a page that is closed"
-    words = page.locator("body").inner_text()[:1500]
-    state = page.evaluate("document.querySelector('[data-test-script-state]')?.outerHTML")
-    return "\n".join(
-        [page.url, str(state)[:300], words, *told(one.heard)[-30:], f"sent {len(one.sent)}"]
-    )
-
-
-def told(heard: list[bytes]) -> list[str]:
-    """What the server last told a page, in short: of a page that breaks, this is the cause."""
-    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-
-    said = []
-    for frame in heard[-80:]:
-        message = ForwardMsg.FromString(frame)
-        kind = message.WhichOneof("type")
-        if kind == "delta":
-            delta = message.delta
-            what = delta.WhichOneof("type")
-            what = delta.new_element.WhichOneof("type") if what == "new_element" else what
-            kind = f"{what} at {list(message.metadata.delta_path)} {delta.fragment_id[:6]}"
-        elif kind == "auto_rerun":
-            kind = f"auto_rerun {message.auto_rerun.fragment_id[:6]}"
-        elif kind == "script_finished":
-            kind = f"script_finished {message.script_finished}"
-        said.append(str(kind))
-    return said
-
-
-def _bad(message: Any) -> bool:
-    """An error in the console, other than Streamlit's search for its own base path."""
-    probes = ("/_stcore/health", "/_stcore/host-config")
-    return message.type == "error" and not message.location.get("url", "").endswith(probes)

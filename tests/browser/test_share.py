@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import Visit, canvas, free_port, serving, sideways
+from tests.browser.conftest import Visit, canvas, sideways
+from tests.browser.served import free_port, serving
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
@@ -29,23 +30,6 @@ def shared(page: Any) -> str:
     said: str = link.inner_text()
     page.keyboard.press("Escape")
     return said.strip()
-
-
-def test_a_permalink_opened_in_a_second_browser_gives_the_same_numbers(visit: Begin) -> None:
-    one = visit()
-    page = one.finished(CASE.replace("eps=4", "image=5&seed=2&eps=3"))
-    link = shared(page)
-    assert urlsplit(link)[:3] == urlsplit(page.url)[:3]
-    other = visit(390, 844, other_browser=True)
-    second = other.finished(link)
-    second.get_by_text("The same numbers as when this link was made.").wait_for()
-    for visitor in (one, other):
-        visitor.settles()  # the noise floor adds its words to the numbers
-    assert page.locator(".verdict").inner_text() == second.locator(".verdict").inner_text()
-    assert page.locator(".strip").inner_text() == second.locator(".strip").inner_text()
-    for tile in ("clean-image", "attacked-image", "attacked-saliency", "difference-gradcam"):
-        np.testing.assert_array_equal(canvas(page, tile), canvas(second, tile))
-    assert sideways(second) <= 1
 
 
 def test_a_server_that_was_restarted_is_noticed_and_the_case_comes_back(
@@ -74,41 +58,60 @@ def test_a_server_that_was_restarted_is_noticed_and_the_case_comes_back(
     assert one.errors == []
 
 
-def test_two_tabs_of_one_visitor_finish_with_their_own_numbers(visit: Begin) -> None:
+def test_two_tabs_of_one_visitor_give_links_to_their_own_numbers(visit: Begin, tab: Begin) -> None:
     one = visit()
     other = Visit(one.page.context.new_page())
     other.page.on("pageerror", lambda e: other.errors.append(str(e)))
     wanted = [CASE.replace("eps=4", f"image={image}&seed=21&eps={eps}") for image, eps in PAIRS]
-    for tab, address in zip((one, other), wanted, strict=True):
-        tab.page.goto(address, wait_until="commit")
-    links = [shared(tab.finished()) for tab in (one, other)]
-    verdicts = [tab.page.locator(".verdict").inner_text() for tab in (one, other)]
-    for (image, eps), tab, link, verdict in zip(PAIRS, (one, other), links, verdicts, strict=True):
-        assert tab.page.get_by_role("heading", name=f"phantom-test-000{image}").is_visible()
+    for each, address in zip((one, other), wanted, strict=True):
+        each.page.goto(address, wait_until="commit")
+    links = [shared(each.finished()) for each in (one, other)]
+    for (image, eps), each, link in zip(PAIRS, (one, other), links, strict=True):
+        assert each.page.get_by_role("heading", name=f"phantom-test-000{image}").is_visible()
         assert f"eps={eps}/255" in link
-        alone = visit().finished(link)
-        alone.get_by_text("The same numbers as when this link was made.").wait_for()
-        assert alone.locator(".verdict").inner_text() == verdict
+        assert urlsplit(link)[:3] == urlsplit(each.page.url)[:3]
     assert len({link.partition("as=")[2] for link in links}) == 2
+    same_numbers(one, links[0], visit(390, 844, other_browser=True))
+    same_numbers(other, links[1], tab())
     assert other.errors == []
 
 
-def test_an_upload_while_a_case_is_computed_and_its_removal(visit: Begin, tmp_path: Path) -> None:
-    file = tmp_path / "mine.png"
+def same_numbers(one: Visit, link: str, other: Visit) -> None:
+    """Whoever opens a link sees what the page that gave it shows."""
+    page, second = one.page, other.finished(link)
+    second.get_by_text("The same numbers as when this link was made.").wait_for()
+    for visitor in (one, other):
+        visitor.settles()  # the noise floor adds its words to the numbers
+    assert page.locator(".verdict").inner_text() == second.locator(".verdict").inner_text()
+    assert page.locator(".strip").inner_text() == second.locator(".strip").inner_text()
+    for tile in ("clean-image", "attacked-image", "attacked-saliency", "difference-gradcam"):
+        np.testing.assert_array_equal(canvas(page, tile), canvas(second, tile))
+    assert sideways(second) <= 1
+
+
+def test_an_upload_is_shown_is_of_one_visit_and_can_be_removed(tab: Begin, tmp_path: Path) -> None:
+    bad, file = tmp_path / "bad.png", tmp_path / "mine.png"
+    bad.write_bytes(b"<svg onload=alert(1)>")
     Image.new("RGB", (90, 70), (190, 130, 100)).save(file)
-    one = visit()
-    page = one.page
-    page.goto("/case?model=toy&attack=pgd&pgd.steps=1000&pgd.restarts=50&seed=4&explain=gradcam")
+    one = tab()
+    page = one.goes(CASE.replace("pgd.steps=3", "pgd.steps=1000&pgd.restarts=50&seed=4"))
     page.get_by_role("button", name="Cancel").wait_for()
-    page.get_by_role("combobox", name="Data").click()
+    page.get_by_role("combobox", name="Data").click()  # while a case is computed
     page.get_by_role("option", name="Upload one image").click()
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_role("heading", name="mine.png").wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Cancelled.").wait_for()
     page.goto(page.url)  # and a reload: an upload is of one visit
     page.get_by_text("choose the file again").wait_for()
-    page.goto(CASE + "&data=upload")
+    one.goes(CASE + "&data=upload")
+    page.get_by_text("never written to disk").first.wait_for()
+    page.locator("input[type=file]").set_input_files(bad)
+    page.get_by_text("bad.png is not a PNG").wait_for()
     page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("heading", name="mine.png").wait_for()
     one.finished()
+    assert set(canvas(page, "clean-image").reshape(-1, 3).tolist()[0]) == {190, 130, 100}
     assert page.get_by_test_id("stException").count() == 0
     page.get_by_role("button", name="Remove this image").click()
     page.get_by_text("all that was computed of it are removed").wait_for()
