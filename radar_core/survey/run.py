@@ -9,8 +9,9 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radar_core import __version__
 from radar_core.errors import BadData, BadModel
-from radar_core.runtime import Progress, versions
+from radar_core.runtime import Progress
 from radar_core.settings import settings
 from radar_core.survey.store import SurveyStore
 from radar_core.survey.types import Effect, Row, Survey
@@ -98,7 +99,7 @@ def run_survey(
 
 def _keys(model: Classifier, wanted: SurveySettings) -> tuple[str, str]:
     """What readings and what effects are kept under."""
-    reading = (FORMAT, versions()["radar"], model.sha256(), settings().precision)
+    reading = (FORMAT, __version__, model.sha256(), settings().precision)
     effect = (*reading, model.cam_layer_name, *astuple(wanted))
     return _digest(reading), _digest(effect)
 
@@ -110,7 +111,7 @@ def _digest(parts: tuple[object, ...]) -> str:
 def _stamp(entry: Entry) -> str | None:
     """What tells without opening it that an image is the one it was; None: it has to be opened."""
     if entry.source.startswith("phantom:"):
-        return f"{versions()['radar']}/{entry.source}"
+        return f"{__version__}/{entry.source}"
     path = Path(entry.source)
     if not path.is_absolute():
         return None
