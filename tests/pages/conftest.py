@@ -41,13 +41,14 @@ def app(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.setenv("RADAR_MODELS", str(toy_models))
     assert warm.start().ready.wait(60)
 
-    def open_page(page: str = "", **query: str) -> AppTest:
+    def open_page(page: str = "", /, **query: str) -> AppTest:
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
         at.session_state[DRAWN] = True  # no browser is there to draw pictures first
         for key, value in query.items():
             at.query_params[key] = value
-        at.run()
-        return at.switch_page(str(ROOT / "pages" / f"{page}.py")).run() if page else at
+        if page:  # at once: the page of the case would begin to compute one
+            at.switch_page(str(ROOT / "pages" / f"{page}.py"))
+        return at.run()
 
     yield open_page
     for store in (
@@ -63,12 +64,13 @@ def app(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 def until(at: AppTest, there: Callable[[AppTest], bool]) -> AppTest:
     """The page once what is waited for is there, however slow the machine."""
-    ends = time.monotonic() + PATIENCE
+    ends, pause = time.monotonic() + PATIENCE, 0.05
     while time.monotonic() < ends:
         assert not at.exception
         if there(at):
             return at
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.4)  # to run a page takes time from what it waits for
         at.run()
     pytest.fail(f"never came: {[m.value for m in at.markdown]} {[e.value for e in at.error]}")
 

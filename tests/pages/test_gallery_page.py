@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,6 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from radar_core.settings import ROOT
 from radar_core.ui import gallery_body, gallery_jobs
 from radar_core.view.blob import unpack
 from tests.pages.conftest import address, until
@@ -46,26 +46,39 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     return stand_in
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Sixty pictures, thirty of each of two classes, and one file that is none."""
-    pictures = (images(60) * 255).byte().permute(0, 2, 3, 1).numpy()
-    for number in range(60):
-        place = tmp_path / "set" / ("mel", "nv")[number % 2]
+def write_set(folder: Path, count: int) -> str:
+    """So many pictures, half of them of each of two classes, and one file that is none."""
+    pictures = (images(count) * 255).byte().permute(0, 2, 3, 1).numpy()
+    for number in range(count):
+        place = folder / ("mel", "nv")[number % 2]
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pictures[number]).save(place / f"{number:02d}.png")
-    (tmp_path / "set" / "nv" / "none.png").write_bytes(b"no image")
+    (folder / "nv" / "none.png").write_bytes(b"no image")
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty pictures, and beside them what is found of them: the first test surveys them."""
+    place = tmp_path_factory.mktemp("gallery")
+    write_set(place / "set", 60)
+    return place
+
+
+@pytest.fixture
+def folder(shared: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The sixty pictures, offered as data."""
+    monkeypatch.setenv("RADAR_DATA", str(shared / "set"))
+    monkeypatch.setenv("RADAR_SURVEYS", str(shared / "surveys"))
+    return str(shared / "set")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A dozen pictures that nobody has surveyed."""
     monkeypatch.setenv("RADAR_DATA", str(tmp_path / "set"))
     monkeypatch.setenv("RADAR_SURVEYS", str(tmp_path / "surveys"))
-    return str(tmp_path / "set")
-
-
-def visit(app: Open, **query: str) -> AppTest:
-    """The gallery at an address."""
-    at = app()
-    for name, value in query.items():
-        at.query_params[name] = value
-    return at.switch_page(str(ROOT / "pages" / "gallery.py")).run()
+    return write_set(tmp_path / "set", 12)
 
 
 def surveyed(at: AppTest) -> bool:
@@ -106,10 +119,10 @@ def test_every_image_is_surveyed_sorted_and_filtered(app: Open, shown: Shown, fo
 
 
 def test_a_link_gives_the_same_images(app: Open, shown: Shown, folder: str) -> None:
-    at = until(visit(app, data=folder, model="toy", sort="sure", page="2"), surveyed)
+    at = until(app("gallery", data=folder, model="toy", sort="sure", page="2"), surveyed)
     second = until(at, lambda _: shown.header["page"] == 1) and shown.ids
     assert len(second) == 13 and second[-1] == "nv/none.png"
-    again = visit(app, **address(at))
+    again = app("gallery", **address(at))
     until(again, surveyed)
     assert shown.ids == second
     assert not again.warning
@@ -128,7 +141,7 @@ def test_a_link_gives_the_same_images(app: Open, shown: Shown, folder: str) -> N
 def test_what_a_link_cannot_mean_is_one_sentence(
     app: Open, shown: Shown, folder: str, given: dict[str, str], words: str
 ) -> None:
-    at = visit(app, **{"data": folder, "model": "toy", **given})
+    at = app("gallery", **{"data": folder, "model": "toy", **given})
     assert words in " ".join(w.value for w in at.warning).replace("\\", "")
     assert not at.exception
 
@@ -143,7 +156,7 @@ def test_the_words_of_a_case_do_not_undo_the_filters(app: Open, shown: Shown, fo
 
 
 def test_stopped_and_gone_on_with(
-    app: Open, shown: Shown, folder: str, monkeypatch: pytest.MonkeyPatch
+    app: Open, shown: Shown, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = gallery_jobs.survey_steps
 
@@ -154,12 +167,13 @@ def test_stopped_and_gone_on_with(
                 if compute and number == 6:  # read, and attacked a little
                     while True:
                         progress.step(0.5, "held up")
+                        time.sleep(0.02)
                         yield state
 
         return slowly
 
     monkeypatch.setattr(gallery_body, "survey_steps", slow)
-    at = app("gallery", data=folder, model="toy")
+    at = app("gallery", data=fresh, model="toy")
     at = until(at, lambda at: any(b.key == "gallery.stop" for b in at.button))
     at = until(at, lambda _: any(value is not None for value in shown.values("focus")))
     at.button(key="gallery.stop").click().run()
@@ -180,8 +194,8 @@ def test_data_that_cannot_be_used_is_one_sentence(
     assert not shown.header
 
 
-def test_pictures_none_of_which_can_be_read(app: Open, shown: Shown, folder: str) -> None:
-    for file in Path(folder).rglob("*.png"):
+def test_pictures_none_of_which_can_be_read(app: Open, shown: Shown, fresh: str) -> None:
+    for file in Path(fresh).rglob("*.png"):
         file.write_bytes(b"no image")
-    at = app("gallery", data=folder, model="toy")
+    at = app("gallery", data=fresh, model="toy")
     until(at, lambda at: any("can be read" in m.value for m in at.markdown))
