@@ -43,9 +43,22 @@ def threshold(page: Any, percent: int) -> Any:
     return slider
 
 
-def test_many_columns_scroll_in_their_own_place(visit: Begin) -> None:
-    page = visit().finished(everything())
+def test_many_columns(tab: Begin) -> None:
+    one = tab(scheme="dark")
+    page = one.finished(everything())
     assert sideways(page) <= 1
+    scroll_in_their_own_place(page)
+    are_zoomed_together(page)
+    page.get_by_text("More settings").click()
+    page.locator("[data-testid=stSidebar] summary", has_text="LIME").last.wait_for()
+    assert violations(page) == []
+    one.looks(390, 844, "light", "reduce")
+    page.wait_for_timeout(300)  # what follows the width has followed
+    are_stacked_on_a_phone(page)
+
+
+def scroll_in_their_own_place(page: Any) -> None:
+    """Columns for which there is no room."""
     widths = page.locator("figure").evaluate_all("all => all.map(f => f.clientWidth)")
     assert len(widths) == 3 * (len(EXPLAINERS) + 1)
     assert min(widths) >= 150
@@ -65,10 +78,26 @@ def test_many_columns_scroll_in_their_own_place(visit: Begin) -> None:
     after = [left(page, each) for each in (image, head, last)]
     assert after[:2] == before[:2], "the picture and the row heads stay where they were"
     assert after[2] == pytest.approx(before[2] - beyond, abs=2)
+    grid.evaluate("g => { g.scrollLeft = 0; }")
 
 
-def test_many_columns_are_stacked_on_a_phone(visit: Begin) -> None:
-    page = visit(390, 844).finished(everything())
+def are_zoomed_together(page: Any) -> None:
+    """All columns, by keys, which then do not scroll."""
+    page.locator(GRID).focus()
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    zooms = page.locator("figure canvas").evaluate_all(
+        "all => all.map(c => getComputedStyle(c)).map(s => [s.getPropertyValue('--z'), "
+        "s.getPropertyValue('--x')].join())"
+    )
+    assert len(set(zooms)) == 1
+    assert page.locator(GRID).evaluate("g => g.scrollLeft") == 0
+    page.keyboard.press("0")
+    page.locator(".root[data-stage]:not(.zoomed)").wait_for()
+
+
+def are_stacked_on_a_phone(page: Any) -> None:
+    """Nothing is cut off, nothing is beyond the edge."""
     assert sideways(page) <= 1
     boxes = page.locator("figure").evaluate_all(
         "all => all.map(f => f.getBoundingClientRect()).map(b => [b.left, b.right])"
@@ -85,28 +114,8 @@ def test_many_columns_are_stacked_on_a_phone(visit: Begin) -> None:
     assert sideways(page) <= 1
 
 
-def test_axe_finds_nothing_in_many_columns(visit: Begin) -> None:
-    page = visit(scheme="dark").finished(everything())
-    page.get_by_text("More settings").click()
-    page.locator("[data-testid=stSidebar] summary", has_text="LIME").last.wait_for()
-    assert violations(page) == []
-
-
-def test_all_columns_are_zoomed_together(visit: Begin) -> None:
-    page = visit().finished(everything())
-    page.locator(GRID).focus()
-    page.keyboard.press("+")
-    page.keyboard.press("ArrowRight")
-    zooms = page.locator("figure canvas").evaluate_all(
-        "all => all.map(c => getComputedStyle(c)).map(s => [s.getPropertyValue('--z'), "
-        "s.getPropertyValue('--x')].join())"
-    )
-    assert len(set(zooms)) == 1
-    assert page.locator(GRID).evaluate("g => g.scrollLeft") == 0
-
-
-def test_the_threshold_leaves_out_weak_values(visit: Begin) -> None:
-    page = visit().finished(CASE)
+def test_the_threshold_leaves_out_weak_values(tab: Begin) -> None:
+    page = tab().finished(CASE)
     picture = canvas(page, "attacked-image")
     at_first = {id: canvas(page, f"attacked-{id}") for id in ("saliency", "shap")}
     difference = canvas(page, "difference-shap")
@@ -123,10 +132,10 @@ def test_the_threshold_leaves_out_weak_values(visit: Begin) -> None:
     np.testing.assert_array_equal(centre[~neutral], difference[~neutral])
 
 
-def test_the_threshold_stays_while_the_case_changes(visit: Begin) -> None:
-    one = visit()
+def test_the_threshold_stays_while_the_case_changes_and_goes_back(tab: Begin) -> None:
+    one = tab()
     page = one.finished(CASE)
-    first = canvas(page, "clean-image")
+    said, first = page.locator(".verdict").inner_text(), canvas(page, "clean-image")
     threshold(page, 70)
     page.locator("button.item").nth(4).click()
     page.wait_for_function("location.search.includes('phantom-test-0004')")
@@ -141,10 +150,16 @@ def test_the_threshold_stays_while_the_case_changes(visit: Begin) -> None:
     assert (kept == picture).all(-1).mean() > 0.3
     threshold(page, 0)
     assert (canvas(page, "clean-saliency") == picture).all(-1).mean() < 0.3
+    page.go_back()
+    page.locator("button.item[aria-current][data-id='phantom-test-0000']").wait_for()
+    while (canvas(page, "clean-image") != first).any():
+        page.wait_for_timeout(50)
+    one.finished()
+    assert page.locator(".verdict").inner_text() == said
 
 
-def test_a_column_without_a_map_says_why_and_the_others_work(visit: Begin) -> None:
-    page = visit().finished(CASE.replace("model=toy", "model=unlayered"))
+def test_a_column_without_a_map_says_why_and_the_others_work(tab: Begin) -> None:
+    page = tab().finished(CASE.replace("model=toy", "model=unlayered"))
     assert page.locator("figure.failed").count() == 3
     first = page.locator("figure.failed.clean")
     assert "No map for this model" in first.inner_text()
@@ -155,8 +170,8 @@ def test_a_column_without_a_map_says_why_and_the_others_work(visit: Begin) -> No
     assert page.locator(".strip > div[title*='the two SHAP maps']").count() == 3
 
 
-def test_the_raw_range_stands_under_each_column(visit: Begin) -> None:
-    page = visit().finished(CASE)
+def test_the_raw_range_stands_under_each_column(tab: Begin) -> None:
+    page = tab().finished(CASE)
     column = page.locator(".numbers").nth(2)
     assert column.inner_text().split("\n")[-1].replace("\t", " ").endswith("8")
     assert column.locator(".clean dd").inner_text().startswith("−")
@@ -164,19 +179,3 @@ def test_the_raw_range_stands_under_each_column(visit: Begin) -> None:
     assert not column.get_by_text("Spearman").is_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     column.get_by_text("Spearman").wait_for()
-
-
-def test_back_shows_the_case_before(visit: Begin) -> None:
-    one = visit()
-    page = one.finished(CASE)
-    said = page.locator(".verdict").inner_text()
-    first = canvas(page, "clean-image")
-    page.locator("button.item").nth(3).click()
-    page.locator("button.item[aria-current][data-id='phantom-test-0003']").wait_for()
-    one.finished()
-    page.go_back()
-    page.locator("button.item[aria-current][data-id='phantom-test-0000']").wait_for()
-    while (canvas(page, "clean-image") != first).any():
-        page.wait_for_timeout(50)
-    one.finished()
-    assert page.locator(".verdict").inner_text() == said
