@@ -82,8 +82,8 @@ def test_pictures_and_words_move_with_the_slider_while_the_network_is_gone(
     one.errors[:] = [error for error in one.errors if not any(each in error for each in own)]
 
 
-def test_the_server_is_told_once_where_the_slider_rests(visit: Begin) -> None:
-    one = visit()
+def test_the_server_is_told_once_where_the_slider_rests(tab: Begin) -> None:
+    one = tab()
     page = everything(one)
     before = len(one.sent)
     slider = page.locator("#epsilon")
@@ -99,8 +99,8 @@ def test_the_server_is_told_once_where_the_slider_rests(visit: Begin) -> None:
     assert page.locator(".ticks i").count() == 11, "the frames stay where the axis is the same"
 
 
-def test_the_swipe_line_parts_clean_from_attacked(visit: Begin) -> None:
-    page = everything(visit())
+def test_the_swipe_line_parts_clean_from_attacked(tab: Begin) -> None:
+    page = everything(tab())
     clean = {name: canvas(page, f"clean-{name}") for name in ("image", "gradcam")}
     attacked = {name: canvas(page, f"attacked-{name}") for name in ("image", "gradcam")}
     page.get_by_role("button", name="Swipe").click()
@@ -130,8 +130,8 @@ def test_the_swipe_line_parts_clean_from_attacked(visit: Begin) -> None:
     np.testing.assert_array_equal(canvas(page, "attacked-image"), attacked["image"])
 
 
-def test_flicker_has_no_gap_and_stays_along_epsilon(visit: Begin) -> None:
-    page = everything(visit(motion="no-preference"))
+def test_flicker_has_no_gap_stays_along_epsilon_and_heeds_less_motion(tab: Begin) -> None:
+    page = everything(tab(motion="no-preference"))
     clean, attacked = canvas(page, "clean-image"), canvas(page, "attacked-image")
     button = page.get_by_role("button", name="Flicker")
     button.click()
@@ -152,14 +152,6 @@ def test_flicker_has_no_gap_and_stays_along_epsilon(visit: Begin) -> None:
     for picture in (clean, attacked):
         assert any((picture == one).all() for one in shown)
     drag(page, 9)
-    assert button.get_attribute("aria-pressed") == "true"
-
-
-def test_less_motion_stops_the_flicker(visit: Begin) -> None:
-    one = visit(motion="no-preference")
-    page = everything(one)
-    button = page.get_by_role("button", name="Flicker")
-    button.click()
     assert button.get_attribute("aria-pressed") == "true"
     page.emulate_media(reduced_motion="reduce")
     page.locator("button:disabled", has_text="Flicker").wait_for()
