@@ -3,6 +3,13 @@
 
 const percent = (p) => `${Math.round(100 * p)} %`;
 
+// Make an element show what another one shows; a click begun on it is not lost.
+function renew(node, shown) {
+  for (const name of node.getAttributeNames()) if (!shown.hasAttribute(name)) node.removeAttribute(name);
+  for (const { name, value } of shown.attributes) node.setAttribute(name, value);
+  node.replaceChildren(...shown.childNodes);
+}
+
 // Make these the children, touching only what differs.
 function arrange(parent, nodes) {
   const keep = new Set(nodes);
@@ -35,8 +42,7 @@ class Gallery {
     const { head, body } = parse(data);
     if (head.id === this.id) return;
     const turned = this.head && this.head.page !== head.page;
-    const focused = this.root.getRootNode().activeElement?.dataset;
-    const held = focused && { ...focused };
+    const held = this.root.getRootNode().activeElement?.dataset?.id;
     this.id = head.id;
     this.head = head;
     const wanted = new Set(Object.values(head.images).map((ref) => ref[2]));
@@ -55,25 +61,25 @@ class Gallery {
       () => (list ? this.row(item, head, body) : this.tile(item, head, body))));
     if (!head.items.length) some.push(el("p", "none", head.none));
     else if (list) some.unshift(this.kept("\0titles", "titles", () => this.titles()));
-    const there = new Set(["\0titles", "\0pager", ...head.items.map((item) => item.id)]);
+    const there = new Set(["\0titles", ...head.items.map((item) => item.id)]);
     for (const id of this.made.keys()) if (!there.has(id)) this.made.delete(id);
     arrange(this.items, some);
-    arrange(this.root, [this.strip(head), this.kept("\0pager", [head.page, head.pages, head.range], () => this.pager(head)), this.items]);
+    arrange(this.root, [this.strip(head), this.pager(head), this.items]);
     const all = this.all();
     if (turned && this.landing && all.length) {
       this.at = (this.landing === "last" ? all[all.length - 1] : all[0]).dataset.id;
       this.spot().focus();
-    } else if (held?.id) this.find(held.id)?.focus({ preventScroll: true });
-    else if (held?.turn) this.root.querySelector(`[data-turn="${held.turn}"]`)?.focus({ preventScroll: true });
+    } else if (held) this.find(held)?.focus({ preventScroll: true });
     if (turned) this.landing = undefined;
     this.reach();
   }
 
-  // What shows the same as before stays the same element: a click begun on it is not lost.
+  // One element for each image, however often more is known of it.
   kept(id, shows, make) {
     const mark = JSON.stringify(shows), before = this.made.get(id);
     if (before?.mark === mark) return before.node;
-    const node = make();
+    const node = before?.node || make();
+    if (before) renew(node, make());
     this.made.set(id, { mark, node });
     return node;
   }
@@ -127,26 +133,33 @@ class Gallery {
   }
 
   pager(head) {
-    const pager = el("nav", "pager");
-    pager.setAttribute("aria-label", "Pages");
-    const button = (text, label, page) => {
+    this.pages ||= this.turns();
+    const { nav, range, where, turns } = this.pages;
+    range.textContent = head.range;
+    where.textContent = `${head.page + 1} of ${head.pages}`;
+    for (const { button, to } of turns) button.disabled = to() < 0 || to() >= head.pages || to() === head.page;
+    return nav;
+  }
+
+  // The line of the pages: made once, since the number of images may grow all the while.
+  turns() {
+    const nav = el("nav", "pager"), range = el("span", "range"), where = el("span", "where"), turns = [];
+    nav.setAttribute("aria-label", "Pages");
+    const button = (text, label, to) => {
       const b = el("button", "turn", text);
       b.type = "button";
       b.setAttribute("aria-label", label);
       b.title = label;
-      b.disabled = page < 0 || page >= head.pages || page === head.page;
-      b.onclick = () => this.turn(page);
-      b.dataset.turn = label;
+      b.onclick = () => this.turn(to());
+      turns.push({ button: b, to });
       return b;
     };
-    pager.append(
-      el("span", "range", head.range),
-      el("span", "hint", "← → ↑ ↓ move, Enter opens the case"),
-      button("«", "First page", 0), button("‹", "Page before", head.page - 1),
-      el("span", "where", `${head.page + 1} of ${head.pages}`),
-      button("›", "Next page", head.page + 1), button("»", "Last page", head.pages - 1),
+    nav.append(
+      range, el("span", "hint", "← → ↑ ↓ move, Enter opens the case"),
+      button("«", "First page", () => 0), button("‹", "Page before", () => this.head.page - 1), where,
+      button("›", "Next page", () => this.head.page + 1), button("»", "Last page", () => this.head.pages - 1),
     );
-    return pager;
+    return { nav, range, where, turns };
   }
 
   button(item, head, cls) {
