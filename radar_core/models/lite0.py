@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
 from radar_core.errors import BadModel, MissingWeights
 
@@ -79,12 +78,19 @@ class Block(nn.Module):
             *expand, unit(wide, wide, kernel, stride, groups=wide), linear_unit(wide, outputs, 1)
         )
         self.adds = stride == 1 and inputs == outputs
-        self.drop = StochasticDepth(drop, "row")
+        self.drop = drop
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d i j"]:
         """Transform, and add where the shapes allow it."""
         out: Tensor = self.layers(x)
-        return self.drop(out) + x if self.adds else out
+        if not self.adds:
+            return out
+        if self.training and self.drop:
+            # Only for training: it costs as long to import as torch itself.
+            from torchvision.ops import stochastic_depth
+
+            out = stochastic_depth(out, self.drop, "row")
+        return out + x
 
 
 class EfficientNetLite0(nn.Module):

@@ -72,7 +72,6 @@ def build(name: str, outputs: int, *, seed: int = 0) -> nn.Module:
     torchvision initialises from torch's global generator; it is seeded for that and put back.
     """
     import torch
-    import torchvision
 
     options = dict(architecture(name).options)
     with torch.random.fork_rng(devices=[]):
@@ -83,6 +82,8 @@ def build(name: str, outputs: int, *, seed: int = 0) -> nn.Module:
 
             module = EfficientNetLite0(outputs)
         else:
+            import torchvision
+
             module = torchvision.models.get_model(
                 name, weights=None, num_classes=outputs, **options
             )
