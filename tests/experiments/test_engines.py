@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,13 +15,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from radar_core.cli import main
 from radar_core.errors import BadParameter, EngineUnavailable
 from radar_core.experiments.cells import Cell, Part
 from radar_core.experiments.engines import cores, open_engine
-from radar_core.experiments.engines.local import LocalEngine
+from radar_core.experiments.engines.local import LocalEngine, computed
 from radar_core.experiments.run import run_experiment
 from radar_core.experiments.spec import ExperimentSpec
 from radar_core.experiments.store import ExperimentStore
+from radar_core.experiments.work import Bench
 from radar_core.settings import ROOT
 from tests.experiments.test_run import rows
 
@@ -47,22 +49,14 @@ def command(spec: ExperimentSpec, out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "radar_core", *words, "--threads", "2", *more]
 
 
-def test_workers_find_what_one_process_finds(spec, whole, tmp_path):
-    *_, last = run_experiment(spec, tmp_path, LocalEngine(workers=2, threads=2))
-    assert (last.done, last.failures) == (4, ())
-    assert "2 workers of 2 threads" in last.engine
-    pd.testing.assert_frame_equal(rows(tmp_path), rows(whole))
-
-
-def test_a_killed_worker_s_cell_is_computed_by_another(spec, whole, tmp_path):
-    steps = run_experiment(spec, tmp_path, LocalEngine(workers=1, threads=2))
+def test_workers_find_what_one_process_finds_though_one_is_killed(spec, whole, tmp_path):
+    steps = run_experiment(spec, tmp_path, LocalEngine(workers=2, threads=2))
+    assert "2 workers of 2 threads" in next(steps).engine
     next(steps)
-    next(steps)
-    before = [pid for pid in children(os.getpid()) if b"spawn_main" in cmdline(pid)]
-    (worker,) = before
-    os.kill(worker, signal.SIGKILL)
+    one, _ = [pid for pid in children(os.getpid()) if b"spawn_main" in cmdline(pid)]
+    os.kill(one, signal.SIGKILL)
     *_, last = steps
-    assert (last.done, last.failures) == (4, ())
+    assert (last.done, last.failures) == (4, ()), "its cell is computed by another"
     pd.testing.assert_frame_equal(rows(tmp_path), rows(whole))
 
 
@@ -75,12 +69,9 @@ def cmdline(pid: int) -> bytes:
 
 
 def test_a_worker_that_cannot_compute_says_why():
-    cells = [NOWHERE]
-    events = LocalEngine(workers=1, threads=1).run(lambda: cells.pop() if cells else None)
-    event = next(e for e in events if e is not None)
-    events.close()
-    assert event.kind == "failed" and event.cell == NOWHERE
-    assert "no-such-model" in event.error and "Traceback" in event.error
+    kind, values = computed(Bench(), NOWHERE)
+    assert kind == "failed"
+    assert "no-such-model" in values["error"] and "Traceback" in values["error"]
 
 
 def test_ray_finds_the_same_and_outlives_a_killed_worker(spec, whole, tmp_path):
@@ -141,7 +132,7 @@ def test_workers_share_the_cores():
     assert LocalEngine(workers=1).threads == cores()
 
 
-def test_killed_at_a_random_moment_it_comes_to_the_unbroken_result(spec, whole, tmp_path):
+def test_killed_at_a_random_moment_it_comes_to_the_unbroken_result(spec, whole, tmp_path, capsys):
     """The command, killed with −9; its workers leave with it. The benchmark does it 20 times."""
     out = tmp_path / "out"
     asked = command(spec, out, "--workers", "1")
@@ -153,13 +144,10 @@ def test_killed_at_a_random_moment_it_comes_to_the_unbroken_result(spec, whole, 
     assert process.wait() in (-signal.SIGKILL, 0), "where it was done already, nothing is lost"
     wait_until(lambda: not any(Path(f"/proc/{w}").exists() for w in workers))
     more = ["--resume"] if (out / "manifest.json").is_file() else []
-    asked = command(spec, out, "--workers", "1", *more)
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "4 of 4 cells" in done.stderr
+    _, _, _, *asked = command(spec, out, "--workers", "1", *more)
+    assert main(asked) == 0
+    assert "4 of 4 cells" in capsys.readouterr().err
     pd.testing.assert_frame_equal(rows(out), rows(whole))
-    said = json.loads((out / "manifest.json").read_text())
-    assert "experiment --models" in said["command"]
     assert (out / "results" / "report.html").is_file()
 
 
@@ -172,32 +160,17 @@ def wait_until(there, seconds=60):
 
 
 def test_going_on_by_command_takes_over_what_is_not_named(spec, whole, tmp_path, capsys):
-    import shutil
-
-    from radar_core.cli import main
-
-    shutil.copytree(whole, tmp_path / "out")
+    """The number of threads, too: the sums of another one differ in their last bits."""
+    store = ExperimentStore(shutil.copytree(whole, tmp_path / "out"))
     asked = ["experiment", "--resume", "--out", str(tmp_path / "out"), "--workers", "1"]
-    assert main(asked) == 0
-    assert ExperimentStore(tmp_path / "out").spec() == spec
-    assert main([*asked, "--explainers", "gradcam", "--attacks", "fgsm"]) == 0
-    changed = replace(spec, explainers=("gradcam",), attacks=("fgsm",))
-    assert ExperimentStore(tmp_path / "out").spec() == changed
+    fewer = replace(spec, explainers=("gradcam",), attacks=("fgsm",))
+    named = ["--explainers", "gradcam", "--attacks", "fgsm"]
+    for more, now, threads in (([], spec, 2), (["--threads", "1"], spec, 1), (named, fewer, 1)):
+        assert main([*asked, *more]) == 0
+        assert store.spec() == now
+        manifest = store.manifest()
+        assert manifest is not None and manifest["threads"] == threads
     assert main([*asked[:1], *asked[2:]]) == 2
     assert "add --resume" in capsys.readouterr().err
     assert main(["experiment", "--resume", "--out", str(tmp_path / "none")]) == 2
     assert "holds no experiment" in capsys.readouterr().err
-
-
-def test_going_on_keeps_the_number_of_threads(spec, whole, tmp_path):
-    """The sums of another number of threads differ in their last bits."""
-    import shutil
-
-    from radar_core.cli import main
-
-    shutil.copytree(whole, tmp_path / "out")
-    asked = ["experiment", "--resume", "--out", str(tmp_path / "out"), "--workers", "1"]
-    for more, threads in (([], 2), (["--threads", "1"], 1), ([], 1)):
-        assert main([*asked, *more]) == 0
-        manifest = ExperimentStore(tmp_path / "out").manifest()
-        assert manifest is not None and manifest["threads"] == threads
