@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ def test_it_is_watched_paused_stopped_and_gone_on_with(tmp_path, spec):
     assert find(tmp_path, "mine").wished == "pause"
     one = until(tmp_path, "mine", lambda one: one.condition == "paused")
     done = one.course.done
-    time.sleep(2.5)
+    time.sleep(1.5)  # it says how far it is every second
     assert find(tmp_path, "mine").course.done == done < 400
     ask(one, "pause", wanted=False)
     one = until(tmp_path, "mine", lambda one: one.course.done > done)
@@ -99,10 +100,12 @@ def test_it_is_watched_paused_stopped_and_gone_on_with(tmp_path, spec):
     assert (one.condition, one.error) == ("stopped", "it was killed")
 
 
-def test_done_it_says_so_and_is_listed(tmp_path, spec):
+def test_done_it_says_so_and_is_listed(tmp_path, whole):
+    """What a command has left that came to its end; the page's tests start one that does."""
     assert experiments(tmp_path / "none") == []
-    start(replace(spec, images=2, attacks=("fgsm",), explainers=()), tmp_path, "small", ONE)
-    one = until(tmp_path, "small", lambda one: not one.active)
+    shutil.copytree(whole, tmp_path / "small")
+    one = find(tmp_path, "small")
+    assert one is not None
     assert (one.condition, one.course.fraction, one.error) == ("done", 1.0, "")
     (tmp_path / "stray").mkdir()
     (tmp_path / "not a name").mkdir()
@@ -126,6 +129,7 @@ def test_what_cannot_begin_says_why_in_one_sentence(tmp_path, spec, changes, pla
     with pytest.raises(BadParameter, match="nothing to go on from"):
         go_on(one)
     start(replace(spec, **changes), tmp_path, "bad", place)  # the name is free again
+    background._STARTED[one.folder].kill()
     one = until(tmp_path, "bad", lambda one: not one.active)
     remove(one)
     assert not one.folder.exists()
