@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,27 @@ from tests.experiments.conftest import InProcess
 from tests.pages.conftest import address, until
 
 Open = Callable[..., AppTest]
+# An experiment that computes nothing: it says how far it is, and pauses and stops when asked; what
+# the command itself does then is what the tests of `experiments.background` see.
+FAKE = """
+    import time
+    from pathlib import Path
+    from radar_core.experiments.course import Course, write_course
+    from radar_core.experiments.spec import ExperimentSpec
+    from radar_core.experiments.store import ExperimentStore
+
+    (out,) = (Path(word[6:]) for word in sys.argv if word.startswith("--out="))
+    store = ExperimentStore(out)
+    with store.held():
+        for wish in ("pause", "stop"):
+            store.wish(wish, wanted=False)
+        store.write_manifest({"spec": ExperimentSpec(models=("toy",)).as_dict()}, ["part"])
+        while not store.wished("stop"):
+            state = "paused" if store.wished("pause") else "running"
+            write_course(out, Course(state, 500, 7))
+            time.sleep(0.05)
+        write_course(out, Course("stopped", 500, 7))
+"""
 VIEWS = ("robustness", "explanations", "readings", "images", "cost", "paper")
 
 
@@ -34,8 +57,8 @@ def folder(app: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     background._STARTED.clear()
 
 
-@pytest.fixture
-def done(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def finished(toy_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished experiment on the toy model, without the command's report."""
     spec = ExperimentSpec(
         split="test",
@@ -46,9 +69,18 @@ def done(folder: Path) -> Path:
         images=6,
         controls=2,
     )
-    *_, last = run_experiment(spec, folder / "done", InProcess())
+    place = tmp_path_factory.mktemp("finished") / "done"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADAR_MODELS", str(toy_models))
+        *_, last = run_experiment(spec, place, InProcess())
     assert (last.state, last.failures) == ("done", ())
-    return folder / "done"
+    return place
+
+
+@pytest.fixture
+def done(folder: Path, finished: Path) -> Path:
+    """The same in the folder that the page looks into."""
+    return shutil.copytree(finished, folder / "done")
 
 
 def words(at: AppTest) -> str:
@@ -113,9 +145,13 @@ def test_it_runs_from_start_to_results(app: Open, folder: Path) -> None:
     assert at.error[0].value.startswith("There is an experiment called my")
 
 
-def test_it_is_paused_cancelled_and_resumed(app: Open, folder: Path) -> None:
+def test_it_is_paused_cancelled_and_resumed(
+    app: Open, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "fake.py"
+    script.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{textwrap.dedent(FAKE)}")
+    monkeypatch.setattr(background, "PYTHON", (sys.executable, str(script)))
     at = small(app)
-    at.number_input(key="experiments.images").set_value(2000).run()
     at.button(key="experiments.go").click().run()
     at = until(at, lambda at: "**Pause**" in labels(at))
     at.button(key="experiments.pause").click().run()
