@@ -70,19 +70,22 @@ class Likeness:
 
 
 def learn(kind: str, known: Sequence[Tensor], held_out: Tensor) -> Likeness:
-    """What is near: `MARGIN` times the distance within which `TAIL` of known images lie.
+    """What is near: `MARGIN` times the distance within which `TAIL` of clean images lie.
+
+    Those are the ones of its making, each without itself and without what was made of it, and the
+    ones kept back: an image beside its own attacked version is near, and says nothing of others.
 
     Args:
         known: parts of (m, d), clean images first. held_out: (n, d) clean images.
     """
-    everything = torch.cat([part.cpu().float() for part in known])
+    clean = known[0].cpu().float()
     middle, scale = torch.zeros(1), torch.ones(1)
     if kind == APPEARANCE:
-        clean = known[0].cpu().float()
         middle, scale = clean.mean(0), clean.std(0).clamp(min=1e-6)
-    bank = _prepared(everything, middle, scale).half().float()
-    held = _prepared(held_out, middle, scale)
-    apart = torch.cat([nearest(bank, bank, own=True), nearest(held, bank)])
+    bank = _prepared(torch.cat([part.cpu().float() for part in known]), middle, scale)
+    bank = bank.half().float()
+    own, held = bank[: len(clean)], _prepared(held_out, middle, scale)
+    apart = torch.cat([nearest(own, own, own=True), nearest(held, bank)])
     return Likeness(bank, middle, scale, MARGIN * apart.quantile(TAIL).reshape(1))
 
 
