@@ -21,7 +21,7 @@ DRAWS = torch.Generator().manual_seed(0)
 CLEAN, KEPT_BACK = torch.randn(60, 6, generator=DRAWS), torch.randn(80, 6, generator=DRAWS)
 
 
-def test_colours_are_opponent_channels_averaged_over_cells():
+def test_colours_are_opponent_channels_averaged_over_cells() -> None:
     side = 3 * CELLS
     images = torch.rand(4, 3, side, side, generator=DRAWS) * torch.tensor(
         [1.0, 0.5, 0.2, 0.0]
@@ -40,7 +40,7 @@ def distances(of: np.ndarray, known: np.ndarray, own: bool = False) -> np.ndarra
     return found[:, -1]
 
 
-def test_reach_is_how_far_clean_images_lie_from_others():
+def test_reach_is_how_far_clean_images_lie_from_others() -> None:
     variants = CLEAN + 1e-3 * torch.randn(CLEAN.shape, generator=DRAWS)
     for kind in (APPEARANCE, FEATURES):
         if kind == APPEARANCE:
@@ -60,13 +60,13 @@ def test_reach_is_how_far_clean_images_lie_from_others():
         np.testing.assert_allclose(found.reach.item(), MARGIN * np.quantile(apart, TAIL), rtol=3e-3)
 
 
-def test_what_lies_beyond_reach_is_unlike():
+def test_what_lies_beyond_reach_is_unlike() -> None:
     found = learn(APPEARANCE, [CLEAN], KEPT_BACK)
     assert not found.unlike(CLEAN).any()
     assert found.unlike(CLEAN + 20).all()
 
 
-def test_an_image_beside_what_was_made_of_it_does_not_narrow_what_is_like():
+def test_an_image_beside_what_was_made_of_it_does_not_narrow_what_is_like() -> None:
     many = [CLEAN, *(CLEAN + 1e-3 * step for step in range(1, 20))]
     alone, among = learn(FEATURES, many[:1], KEPT_BACK), learn(FEATURES, many, KEPT_BACK)
     assert among.reach > 0.9 * alone.reach
