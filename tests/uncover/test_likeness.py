@@ -37,7 +37,8 @@ def test_colours_are_opponent_channels_averaged_over_cells() -> None:
 def distances(of: np.ndarray, known: np.ndarray, own: bool = False) -> np.ndarray:
     """To the nearest known one that is not itself."""
     found = NearestNeighbors(n_neighbors=1 + own).fit(known).kneighbors(of)[0]
-    return found[:, -1]
+    nearest: np.ndarray = found[:, -1]
+    return nearest
 
 
 def test_reach_is_how_far_clean_images_lie_from_others() -> None:
