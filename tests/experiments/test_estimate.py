@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
 
 from radar_core.cli import main
 from radar_core.errors import BadParameter, Cancelled, RadarError
+from radar_core.experiments import estimate as module
 from radar_core.experiments.course import read_course
 from radar_core.experiments.estimate import (
     A_FILE,
@@ -109,11 +111,20 @@ def test_a_real_run_takes_what_was_said(spec, tmp_path, monkeypatch):
     assert earlier(tmp_path, "other workers").attacks == {}
 
 
-def test_what_cannot_be_is_refused_and_what_is_cancelled_ends(spec, tmp_path):
+def test_what_cannot_be_is_refused(spec, tmp_path):
     with pytest.raises(BadParameter, match="at least one of models"):
         list(pilot(replace(spec, models=()), tmp_path, 1))
     with pytest.raises(RadarError, match="nowhere"):
         list(pilot(replace(spec, models=("nowhere",)), tmp_path, 1))
+
+
+def test_what_is_cancelled_ends(spec, tmp_path, monkeypatch):
+    slow = """if True:
+        import time
+        print('{"fraction": 0.5, "note": "measuring"}', flush=True)
+        time.sleep(3600)
+    """
+    monkeypatch.setattr(module, "PYTHON", (sys.executable, "-c", slow))
 
     def cancel(fraction: float, _: str) -> None:
         if fraction > 0:
