@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
+from radar_core.settings import ROOT
 from radar_core.ui.controls import Wanted
 from radar_core.ui.followup import FollowUp
 from radar_core.ui.jobs import Job
@@ -36,6 +37,17 @@ def case_screening(wanted: Wanted, result: CaseResult) -> None:
         return
     job = _job(wanted, result)
     polled(lambda: _show(wanted, result), active=bool(job and job.active), every=SELDOM)
+    if wanted.upload is None:
+        st.page_link(
+            ROOT / "pages" / "screening.py",
+            label="Look closer at the clean image in Screening",
+            icon=":material/policy:",
+            query_params={
+                "data": result.spec.data,
+                "image": result.spec.image,
+                "model": result.spec.model,
+            },
+        )
 
 
 def _key(result: CaseResult) -> str:

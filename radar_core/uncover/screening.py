@@ -189,8 +189,17 @@ def sentence(verdict: Verdict, percentile: float, unlike: Sequence[str] = ()) ->
 def noticed(clean: Screening, attacked: Screening) -> str:
     """Whether screening alone, without the clean image, would have noticed an attack."""
     place = f"{ordinal(round(attacked.percentile))} percentile of clean images"
-    if "cannot tell" in (clean.verdict, attacked.verdict):
+    if clean.verdict == attacked.verdict == "cannot tell":
         return "Screening cannot tell: these images are of another kind than it was made with."
+    for name, one, other, known in (
+        ("clean", clean, "attacked", attacked),
+        ("attacked", attacked, "clean", clean),
+    ):
+        if one.verdict == "cannot tell":
+            return (
+                f"Screening cannot tell of the {name} image, which is like none that it was made "
+                f"with; the {other} one it calls {known.verdict}."
+            )
     if attacked.verdict == "usual":
         return (
             "Screening alone would not have noticed: nothing unusual in the attacked image "

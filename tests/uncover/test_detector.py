@@ -378,7 +378,10 @@ def test_verdicts_claim_no_more_than_is_known():
         ("usual", "usual", "would not have noticed"),
         ("unusual", "usual", "would not have noticed"),
         ("unusual", "unusual", "not have told one from the other"),
-        ("cannot tell", "unusual", "cannot tell"),
+        ("cannot tell", "cannot tell", "cannot tell: these images"),
+        ("cannot tell", "unusual", "of the clean image, which is like none that it was made with"),
+        ("usual", "cannot tell", "of the attacked image, which is like none that it was made"),
+        ("usual", "cannot tell", "the clean one it calls usual"),
     ],
 )
 def test_whether_it_would_have_noticed(detector, model, phantom, clean, attacked, words):
