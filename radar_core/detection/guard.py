@@ -89,21 +89,24 @@ def guard_of(model: Classifier) -> Guard:
     """The guard of the detector that was made for a model: of its name, or beside its file.
 
     Raises:
-        BadModel: there is none, or it was made for other weights.
+        BadModel: there is none, or none that fits: of other weights, or of an older version.
     """
     places = [place_of(model.name)]
     if model.file is not None:
         places.append(model.file.with_suffix(ENDING))
-    there = [_loaded(p, p.stat().st_mtime_ns) for p in places if p.is_file()]
-    if not there:
-        raise BadModel(
-            f"nothing screens the images of {model.name} yet, so there is nothing to know: the "
-            "page Screening, or python -m radar_core detector, makes a detector"
-        )
-    made = model.sha256()
-    detector = next((d for d in there if d.about["model_sha256"] == made), there[0])
-    detector.check(model)
-    return Guard(model, detector)
+    why = BadModel(
+        f"nothing screens the images of {model.name} yet, so there is nothing to know: the page "
+        "Screening, or python -m radar_core detector, makes a detector"
+    )
+    for place in reversed([place for place in places if place.is_file()]):
+        try:
+            detector = _loaded(place, place.stat().st_mtime_ns)
+            detector.check(model)
+        except BadModel as error:
+            why = error
+        else:
+            return Guard(model, detector)
+    raise why
 
 
 @lru_cache(maxsize=2)

@@ -9,6 +9,7 @@ import torch
 
 import radar_core as radar
 from radar_core.data import open_data
+from radar_core.detection import detector as stored
 from radar_core.detection.combination import Combination
 from radar_core.detection.detector import measure
 from radar_core.detection.guard import VIEWS, guard_of
@@ -119,6 +120,14 @@ def test_a_detector_beside_the_model_s_file_is_the_one(model, guard, monkeypatch
     own = {**about, "model_sha256": model.sha256()}
     replace(guard.detector, about=own).save(tmp_path / "own.detector")
     assert guard_of(model).detector.about == own
+    older = tmp_path / "models" / "unnamed.detector"
+    with monkeypatch.context() as then:
+        then.setattr(stored, "FORMAT", 1)
+        replace(guard.detector, about=own).save(older)
+    assert guard_of(model).detector.about == own
+    (tmp_path / "own.detector").unlink()
+    with pytest.raises(BadModel, match="another version of RADAR"):
+        guard_of(model)
 
 
 def test_a_detector_is_not_made_against_an_attack_that_knows_it():
