@@ -209,23 +209,23 @@ def visit(
     blameless(visits)
 
 
-@pytest.fixture(scope="session")
-def loaded(browser: Any) -> Iterator[dict[str, Visit]]:
-    """The page that stays loaded, by the address of its server."""
-    pages: dict[str, Visit] = {}
+@pytest.fixture(scope="module")  # what a session keeps of one file's tests is nothing to another's
+def loaded(browser: Any, server: Server) -> Iterator[list[Visit]]:
+    """The page that stays loaded, once there is one."""
+    pages: list[Visit] = []
     yield pages
     close(pages)
 
 
-def close(pages: dict[str, Visit], but: str = "") -> None:
-    """Close the pages of all servers but one."""
-    for url in set(pages) - {but}:
-        pages.pop(url).page.context.close()
+def close(pages: list[Visit]) -> None:
+    """Close what stayed loaded."""
+    while pages:
+        pages.pop().page.context.close()
 
 
 @pytest.fixture
 def tab(
-    request: pytest.FixtureRequest, browser: Any, server: Server, loaded: dict[str, Visit]
+    request: pytest.FixtureRequest, browser: Any, server: Server, loaded: list[Visit]
 ) -> Iterator[Callable[..., Visit]]:
     """`visit` for tests of what does not depend on loading a page: the page is loaded once.
 
@@ -237,12 +237,11 @@ def tab(
     def begin(
         width: int = 1440, height: int = 900, scheme: str = "light", motion: str = "reduce"
     ) -> Visit:
-        close(loaded, server.url)
-        if server.url not in loaded:
-            one = loaded[server.url] = in_context(own_profile(browser, server), server)
-            one.page.goto("/")
-            one.stays = True
-        one = loaded[server.url]
+        if not loaded:
+            loaded.append(in_context(own_profile(browser, server), server))
+            loaded[0].page.goto("/")
+            loaded[0].stays = True
+        one = loaded[0]
         for said in (one.external, one.errors, one.heard, one.sent):
             said.clear()
         one.looks(width, height, scheme, motion)
@@ -250,11 +249,11 @@ def tab(
         return one
 
     yield begin
-    visits = [one for url, one in loaded.items() if url == server.url]
+    visits = list(loaded)
     if request.node.stash.get(FAILED, False):
         print(*(seen(one) for one in visits), sep="\n")
         close(loaded)
-    for one in loaded.values():
+    for one in loaded:
         one.leaves()
     blameless(visits)
 
