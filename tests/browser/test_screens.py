@@ -66,7 +66,7 @@ def shot(one: Visit, address: str) -> Image.Image:
         page.locator(".ticks i.ready:nth-child(11)").wait_for(state="attached", timeout=120_000)
         page.get_by_role("button", name="Stop").first.wait_for(state="detached")
     else:
-        page.goto(address)
+        one.goes(address)
         marks = {"/": "Research software", "/present": "1 / 1", "/reader_study": "Your code"}
         page.get_by_text(marks[address.partition("?")[0]]).first.wait_for()
     one.settles()  # and what fades in has faded in
@@ -76,11 +76,9 @@ def shot(one: Visit, address: str) -> Image.Image:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_looks_as_it_did(visit: Begin, name: str, scheme: str) -> None:
+def test_a_page_looks_as_it_did(tab: Begin, name: str, scheme: str) -> None:
     for width, height in SIZES:
-        one = visit(width, height, scheme)
-        now = shot(one, PAGES[name])
-        one.page.close()
+        now = shot(tab(width, height, scheme), PAGES[name])
         kept = SCREENS / f"{name}-{width}-{scheme}.png"
         if os.environ.get("RADAR_SCREENS") == "write":
             SCREENS.mkdir(exist_ok=True)
