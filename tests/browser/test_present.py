@@ -13,6 +13,7 @@ from tests.browser.conftest import Server, Visit, canvas, sideways, violations
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
 CASE = "/case?image=3&model=toy&attack=pgd&pgd.steps=3"
+SIZES = ((390, 844), (3840, 2160), (1440, 900))
 TOLD = f"""
 title = "Three steps"
 idle = 60
@@ -50,28 +51,28 @@ def step(page: Any, number: int) -> None:
     page.locator(f".present[data-step='{number}'] .root[data-ready='1']").wait_for()
 
 
-def test_its_keys_are_those_of_the_browser_once_it_is_left(visit: Begin, story: str) -> None:
-    one = visit()
-    page = one.page
-    page.goto(story)
-    step(page, 1)
-    one.rests()
-    page.evaluate("addEventListener('keydown', (e) => { window.last = e; }, true)")
-    page.keyboard.press("ArrowRight")
-    assert page.evaluate("last.defaultPrevented")
-    page.get_by_role("link", name="Methods").click()
-    page.get_by_role("heading", name="Methods").wait_for()
-    page.keyboard.press("ArrowRight")
-    assert not page.evaluate("last.defaultPrevented")
-
-
-def test_a_story_goes_by_keyboard_without_a_network(visit: Begin, story: str) -> None:
+def test_a_story_goes_by_keyboard_without_a_network_until_it_is_left(
+    visit: Begin, story: str
+) -> None:
     one = visit(motion="no-preference")
     page = one.page
     page.goto(story)
     step(page, 1)
     one.rests()
     page.context.set_offline(True)
+    tell(page)
+    page.context.set_offline(False)
+    page.evaluate("addEventListener('keydown', (e) => { window.last = e; }, true)")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("last.defaultPrevented")
+    page.get_by_role("link", name="Methods").click()
+    page.get_by_role("heading", name="Methods").wait_for()
+    page.keyboard.press("ArrowRight")
+    assert not page.evaluate("last.defaultPrevented"), "its keys are those of the browser again"
+
+
+def tell(page: Any) -> None:
+    """Tell the story by keyboard, with its extras."""
     page.keyboard.press("f")
     page.locator(".present.open").wait_for()
     assert page.locator(".caption").inner_text() == "Nothing is changed."
@@ -97,7 +98,6 @@ def test_a_story_goes_by_keyboard_without_a_network(visit: Begin, story: str) ->
     step(page, 2)
     page.keyboard.press("Escape")
     page.locator(".present:not(.open)").wait_for()
-    page.context.set_offline(False)
 
 
 def test_left_alone_it_stands_at_its_beginning(visit: Begin, story: str) -> None:
@@ -111,23 +111,29 @@ def test_left_alone_it_stands_at_its_beginning(visit: Begin, story: str) -> None
     page.locator(".blank").wait_for(state="hidden")
 
 
-def test_less_motion_means_no_sweep(visit: Begin, story: str) -> None:
-    page = visit().page
+def test_all_of_a_step_is_on_the_screen_and_accessible(visit: Begin, story: str) -> None:
+    one = visit(scheme="dark")
+    page = one.page
     page.goto(story)
     step(page, 1)
+    assert violations(page) == []
+    one.looks(1440, 900, "light", "reduce")
+    page.wait_for_timeout(300)  # the colours have followed
+    assert violations(page) == []
+    for width, height in SIZES:
+        one.looks(width, height, "light", "reduce")
+        page.wait_for_timeout(300)  # what follows the width has followed
+        assert sideways(page) <= 1
+        is_on_the_screen(page, width, height)
     page.keyboard.press("End")
     step(page, 3)
     page.wait_for_timeout(1500)
-    assert page.locator(".present").get_attribute("data-sweep") is None
+    assert page.locator(".present").get_attribute("data-sweep") is None, "less motion, no sweep"
     assert page.locator(".epsilon output").inner_text() == "8/255"
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844), (3840, 2160)])
-def test_all_of_a_step_is_on_the_screen(visit: Begin, story: str, width: int, height: int) -> None:
-    page = visit(width, height).page
-    page.goto(story)
-    step(page, 1)
-    assert sideways(page) <= 1
+def is_on_the_screen(page: Any, width: int, height: int) -> None:
+    """The second step, on the whole screen; then back to the first."""
     page.keyboard.press("f")
     page.locator(".present.open").wait_for()
     page.keyboard.press("ArrowRight")
@@ -140,11 +146,7 @@ def test_all_of_a_step_is_on_the_screen(visit: Begin, story: str, width: int, he
             assert box["y"] >= 0
             assert box["y"] + box["height"] <= height
             assert box["x"] + box["width"] <= width
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(visit: Begin, story: str, scheme: str) -> None:
-    page = visit(scheme=scheme).page
-    page.goto(story)
+    page.keyboard.press("ArrowLeft")
     step(page, 1)
-    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.locator(".present:not(.open)").wait_for()
