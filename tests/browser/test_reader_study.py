@@ -20,21 +20,18 @@ Begin = Callable[..., Visit]
 STUDY = "/reader_study?model=toy&attack=fgsm&eps=16%2F255&pairs=3&seed=2"
 
 
-def begin(one: Visit, code: str) -> Any:
+def test_a_reader_answers_with_the_arrow_keys(visit: Begin, server: Server) -> None:
+    one = visit()
     page = one.page
     page.goto(STUDY)
-    page.get_by_label("Your code", exact=True).fill(code)
+    page.get_by_label("Your code", exact=True).fill("keys")
     page.get_by_label("Your code", exact=True).press("Enter")
     page.get_by_role("button", name="Begin").click()
     page.get_by_role("img", name="Pair 1, the left picture").wait_for()
     one.rests()
-    return page
-
-
-def test_a_reader_answers_with_the_arrow_keys(visit: Begin) -> None:
-    one = visit()
-    page = begin(one, "keys")
     assert violations(page) == []
+    are_those_that_were_made(page, server)
+    a_phone_shows_all(one)
     for n, key in enumerate(("ArrowLeft", "ArrowRight", "ArrowLeft"), 1):
         page.get_by_role("img", name=f"Pair {n}, the left picture").wait_for()
         one.rests()
@@ -45,10 +42,8 @@ def test_a_reader_answers_with_the_arrow_keys(visit: Begin) -> None:
     assert "3 of 3" in page.get_by_test_id("stMain").inner_text()
 
 
-def test_the_pictures_are_those_that_were_made_to_the_last_bit(
-    visit: Begin, server: Server
-) -> None:
-    page = begin(visit(), "bits")
+def are_those_that_were_made(page: Any, server: Server) -> None:
+    """The pictures of the first pair, to the last bit."""
     plan = PairPlan(model="toy", attack="fgsm", eps="16/255", pairs=3, seed=2)
     model = load_model(server.models / "toy.safetensors")
     first = next(prepare_pairs(plan, open_data("phantom"), model)).pairs[0]
@@ -58,8 +53,11 @@ def test_the_pictures_are_those_that_were_made_to_the_last_bit(
         assert np.array_equal(*(np.asarray(Image.open(io.BytesIO(b))) for b in (shown, made)))
 
 
-def test_a_phone_shows_both_pictures_and_both_answers(visit: Begin) -> None:
-    page = begin(visit(390, 844), "phone")
-    assert sideways(page) <= 1
+def a_phone_shows_all(one: Visit) -> None:
+    """Both pictures and both answers."""
+    one.looks(390, 844, "light", "reduce")
+    one.page.wait_for_timeout(300)  # what follows the width has followed
+    assert sideways(one.page) <= 1
     for name in ("Left was attacked", "Right was attacked"):
-        assert page.get_by_role("button", name=name).is_visible()
+        assert one.page.get_by_role("button", name=name).is_visible()
+    one.looks(1440, 900, "light", "reduce")
