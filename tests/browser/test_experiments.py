@@ -16,8 +16,7 @@ VIEWS = ("Robustness", "Explanations", "Readings", "Images", "Cost", "As in the 
 
 
 def opened(one: Visit, address: str = "/experiments") -> Any:
-    page = one.page
-    page.goto(address)
+    page = one.goes(address)
     page.get_by_text("not a medical device").last.wait_for()
     one.rests()
     return page
@@ -31,9 +30,8 @@ def set_model(page: Any, name: str) -> None:
     page.keyboard.press("Escape")
 
 
-def test_an_epsilon_that_cannot_be_is_one_sentence(visit: Begin) -> None:
-    one = visit()
-    page = opened(one)
+def test_an_epsilon_that_cannot_be_is_one_sentence(tab: Begin) -> None:
+    page = opened(tab())
     box = page.locator(".st-key-experiments-eps").get_by_role("combobox")
     box.fill("much")
     box.press("Enter")
@@ -41,7 +39,7 @@ def test_an_epsilon_that_cannot_be_is_one_sentence(visit: Begin) -> None:
     assert page.get_by_role("button", name="Start").count() == 0
 
 
-def test_a_run_from_its_start_to_a_case(visit: Begin) -> None:
+def test_a_run_from_its_start_to_a_case(visit: Begin, tab: Begin) -> None:
     one = visit()
     page = opened(one)
     set_model(page, "Toy")
@@ -58,23 +56,7 @@ def test_a_run_from_its_start_to_a_case(visit: Begin) -> None:
     page.wait_for_url("**/experiments?run=browser")
     page.get_by_text("As in the paper").wait_for(timeout=120_000)
     page.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=120_000)
-    other = visit(390, 844, "dark")
-    there = opened(other, "/experiments?run=browser")
-    for view in VIEWS:
-        there.get_by_role("radio", name=view, exact=True).click()
-        other.rests()
-        there.wait_for_timeout(500)
-        assert sideways(there) <= 1, view
-    large = visit(scheme="dark")
-    there = opened(large, "/experiments?run=browser")
-    for view in ("Robustness", "Explanations", "Images"):
-        there.get_by_role("radio", name=view, exact=True).click()
-        large.rests()
-        there.mouse.move(0, 0)  # a button under the mouse has other colours
-        there.wait_for_timeout(500)
-        assert violations(there) == [], view
-    other.page.close()
-    large.page.close()
+    views_fit(tab(scheme="dark"))
     page.get_by_role("radio", name="Images", exact=True).click()
     picture = page.get_by_role("link", name=re.compile("phantom-test-")).first
     picture.get_by_role("img").wait_for()
@@ -85,3 +67,19 @@ def test_a_run_from_its_start_to_a_case(visit: Begin) -> None:
     image = re.search("image=phantom-test-[0-9]+", page.url)
     assert image is not None and image[0] in linked
     assert "model=toy" in page.url and "model=toy" in linked and "attack=" in linked
+
+
+def views_fit(one: Visit) -> None:
+    """All views of the run, opened by its link: on a wide screen in the dark and on a phone."""
+    page = opened(one, "/experiments?run=browser")
+    for view in VIEWS:
+        one.looks(1440, 900, "dark", "reduce")
+        page.get_by_role("radio", name=view, exact=True).click()
+        one.rests()
+        page.mouse.move(0, 0)  # a button under the mouse has other colours
+        page.wait_for_timeout(500)
+        if view in ("Robustness", "Explanations", "Images"):
+            assert violations(page) == [], view
+        one.looks(390, 844, "dark", "reduce")
+        page.wait_for_timeout(500)
+        assert sideways(page) <= 1, view
