@@ -14,10 +14,9 @@ ADDRESS = "/screening?data=phantom&model=phantom&image=phantom-test-0004"
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
 def test_an_image_is_screened_by_what_is_in_the_box(
-    visit: Callable[..., Visit], width: int, height: int, scheme: str
+    tab: Callable[..., Visit], width: int, height: int, scheme: str
 ) -> None:
-    page = visit(width, height, scheme).page
-    page.goto(ADDRESS)
+    page = tab(width, height, scheme).goes(ADDRESS)
     page.get_by_text("What this cannot know").wait_for()
     assert page.get_by_text("phantom-test-0004 · true class").count() == 1
     said = page.locator("h4").first.inner_text()
