@@ -24,11 +24,12 @@ START_SECONDS = 60
 
 @dataclass
 class Server:
-    """A running dashboard: its address, the folders of its models and stories, its process."""
+    """A running dashboard: its address, its folders, its process."""
 
     url: str
     models: Path
     stories: Path
+    experiments: Path
     pid: int
     started: float
 
@@ -56,8 +57,8 @@ def serving(
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     own = {"RADAR_MODELS": str(models), "RADAR_DATA": "", "RADAR_STORIES": str(stories)}
-    places = ("experiments", "readers", "surveys")
-    own |= {f"RADAR_{name.upper()}": str(folders.mktemp(name)) for name in places}
+    places = {name: folders.mktemp(name) for name in ("experiments", "readers", "surveys")}
+    own |= {f"RADAR_{name.upper()}": str(folder) for name, folder in places.items()}
     environment = {**os.environ, **own, **environment}
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -69,7 +70,7 @@ def serving(
             if process.poll() is not None or time.monotonic() - started > START_SECONDS:
                 pytest.fail("the server did not start:\n" + log.read_text())
             time.sleep(0.05)
-        yield Server(url, models, stories, process.pid, time.monotonic())
+        yield Server(url, models, stories, places["experiments"], process.pid, time.monotonic())
     finally:
         if process.poll() is None:
             os.killpg(process.pid, end)

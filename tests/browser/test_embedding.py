@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browser.conftest import Server, Visit, serving, sideways, violations
+from tests.browser.conftest import Server, Visit, sideways, violations
 from tests.experiments.synthetic import write_points
 
 pytestmark = pytest.mark.browser
@@ -34,13 +35,12 @@ MOVED = """async canvas => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A dashboard with an experiment of twenty thousand points."""
-    folder = tmp_path_factory.mktemp("kept")
-    assert write_points(folder / "large", IMAGES) == 20_000
-    with serving(tmp_path_factory, RADAR_EXPERIMENTS=str(folder)) as running:
-        yield running
+@pytest.fixture
+def points(server: Server) -> Iterator[None]:
+    """An experiment of twenty thousand points, for as long as it is looked at."""
+    assert write_points(server.experiments / "large", IMAGES) == 20_000
+    yield
+    shutil.rmtree(server.experiments / "large")
 
 
 def on_a_point(page: Any) -> Any:
@@ -54,10 +54,10 @@ def on_a_point(page: Any) -> Any:
     pytest.fail("no point in the middle of the plane")
 
 
+@pytest.mark.usefixtures("points")
 def test_twenty_thousand_points(visit: Callable[..., Visit]) -> None:
     opened = visit()
-    page = opened.page
-    page.goto("/embedding")
+    page = opened.goes("/embedding")
     page.get_by_role("combobox", name="Points of").click()
     page.get_by_role("option", name="large").click()
     page.locator(".root[data-drawn]").wait_for()
