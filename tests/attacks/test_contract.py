@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -59,6 +60,13 @@ def attack(model: radar.Classifier, images: Tensor, name: str, eps: str = EPS, *
     return radar.attack(model, images, name, eps, **given)
 
 
+@cache
+def usual(name: str) -> tuple[radar.Classifier, Tensor, Any]:
+    """A model, images, and what an attack makes of them; computed once, for all who only read."""
+    model, images = toys.conv(), toys.images()
+    return model, images.clone(), attack(model, images, name)
+
+
 @budgeted
 @pytest.mark.parametrize("eps", ["1/255", "8/255", "0.3", "normalised:0.05"])
 def test_attack_stays_within_radius_and_range(name: str, eps: str):
@@ -73,8 +81,7 @@ def test_attack_stays_within_radius_and_range(name: str, eps: str):
 
 @each_attack
 def test_attack_gives_images(name: str):
-    images = toys.images()
-    result = attack(toys.conv(), images, name)
+    _, images, result = usual(name)
     assert result.images.dtype == torch.float32
     assert result.images.shape == images.shape
     assert float(result.images.min()) >= 0
@@ -84,8 +91,7 @@ def test_attack_gives_images(name: str):
 
 @each_attack
 def test_attack_reports_what_it_did(name: str):
-    model, images = toys.conv(), toys.images()
-    result = attack(model, images, name)
+    model, images, result = usual(name)
     assert torch.equal(result.clean, images)
     difference = (result.images - images).flatten(1)
     assert result.linf == pytest.approx(difference.abs().amax(1).tolist())
@@ -111,27 +117,36 @@ def test_attack_succeeds_with_room(name: str):
 @nearest
 def test_nearest_example_is_placed_by_its_distance(name: str):
     model, images = toys.linear(), toys.images()
-    free = attack(model, images, name, "own", steps=60)
+    free = attack(model, images, name, "own", steps=30)
     assert free.status == ("flipped",) * 4
     norm = free.linf if free.norm == "linf" else free.l2
     assert free.distances == pytest.approx(norm, rel=1e-5)
     furthest = max(d for d in free.distances if d is not None)
-    wide = attack(model, images, name, str(furthest * 1.01), steps=60)
+    wide = attack(model, images, name, str(furthest * 1.01), steps=30)
     assert torch.equal(wide.images, free.images)
-    narrow = attack(model, images, name, str(min(norm) * 0.5), steps=60)
+    narrow = attack(model, images, name, str(min(norm) * 0.5), steps=30)
     assert narrow.status == ("held",) * 4
     assert narrow.distances == free.distances
     assert max(narrow.linf if narrow.norm == "linf" else narrow.l2) <= min(norm) * 0.5
 
 
-@each_attack
-def test_grid_gives_each_frame_as_alone(name: str):
+GRID = ["0", "2/255", "8/255"]
+
+
+@cache
+def along(name: str) -> tuple[radar.Classifier, Tensor, dict[str, Any], Any]:
+    """A model, two images, what the attack is given, and its frame at each ε of `GRID`."""
     model, images = toys.linear(), toys.images(2)
     aid = needed(model, name, count=8)
-    grid = ["0", "2/255", "8/255"]
-    frames = radar.attack_grid(model, images, name, grid, **aid, **short(name))
+    frames = radar.attack_grid(model, images, name, GRID, **aid, **short(name))
+    return model, images, aid, frames
+
+
+@each_attack
+def test_grid_gives_each_frame_as_alone(name: str):
+    model, images, aid, frames = along(name)
     assert len(frames) == 3
-    for eps, frame in zip(grid, frames, strict=True):
+    for eps, frame in zip(GRID, frames, strict=True):
         alone = attack(model, images, name, eps, **aid)
         assert frame.status == alone.status
         assert torch.allclose(frame.images, alone.images, atol=1e-6)
@@ -140,12 +155,10 @@ def test_grid_gives_each_frame_as_alone(name: str):
 
 @each_attack
 def test_grid_is_the_same_whatever_fits_into_a_batch(name: str, monkeypatch: pytest.MonkeyPatch):
-    model, images = toys.linear(), toys.images(3)
-    aid = needed(model, name, count=8)
-    whole = radar.attack_grid(model, images, name, "0,2/255,8/255", **aid, **short(name))
-    for rows in (2, 7):
+    model, images, aid, whole = along(name)
+    for rows in (2, 3):  # at the border of an image, and within one
         monkeypatch.setattr("radar_core.attacks.axis.rows_at_once", lambda *_, rows=rows: rows)
-        parts = radar.attack_grid(model, images, name, "0,2/255,8/255", **aid, **short(name))
+        parts = radar.attack_grid(model, images, name, GRID, **aid, **short(name))
         for one, other in zip(whole, parts, strict=True):
             assert one.status == other.status
             assert torch.allclose(one.images, other.images, atol=1e-6)
@@ -154,8 +167,8 @@ def test_grid_is_the_same_whatever_fits_into_a_batch(name: str, monkeypatch: pyt
 
 @each_attack
 def test_attack_same_seed_same_bits(name: str):
-    model, images = toys.conv(), toys.images()
-    first, again = (attack(model, images, name, seed=7) for _ in range(2))
+    _, _, first = usual(name)
+    again = attack(toys.conv(), toys.images(), name)
     assert torch.equal(first.images, again.images)
     assert first.readings_attacked == again.readings_attacked
 
@@ -248,10 +261,10 @@ def test_attack_changes_nothing_but_its_result(name: str):
 @each_attack
 @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
 def test_attack_works_where_gradients_are_off(name: str, off: Any):
-    model, images = toys.conv(), toys.images(2)
+    model, images, result = usual(name)
     with off():
         quiet = attack(model, images, name)
-    assert torch.equal(quiet.images, attack(model, images, name).images)
+    assert torch.equal(quiet.images, result.images)
     assert not quiet.images.requires_grad
 
 
