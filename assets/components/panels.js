@@ -54,7 +54,8 @@ class Viewer {
       if (this.id !== head.id) return; // a newer blob came while this one was decoded
       this.show(head, before);
       this.root.dataset.ms ||= (performance.now() - since).toFixed(1); // from data to first picture
-      if (first) requestAnimationFrame(() => setTimeout(() => tell("drawn", true))); // and painted
+      // Painted: so many ms after the page was asked for.
+      if (first) requestAnimationFrame(() => setTimeout(() => tell("drawn", this.root.dataset.painted = Math.round(performance.now()))));
       await this.decode(body, head, Object.values(head.images));
     } catch (error) {
       if (this.id === head.id) this.id = null; // so that the next blob, even the same, is tried again
