@@ -81,6 +81,8 @@ def coerce(name: str, control: Control, value: Any) -> Any:
         if str(value) not in control.options:
             raise BadParameter(f"{name} is one of {', '.join(control.options)}, not {value!r}")
         return str(value)
+    if control.unit == "/255" and isinstance(value, str):
+        value = value.removesuffix(control.unit)  # as ε is written elsewhere
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -73,3 +73,11 @@ def test_an_unknown_parameter_lists_the_known():
 def test_yes_in_many_spellings(text: object):
     assert coerce("momentum", controls(Method)["momentum"], text) is True
     assert coerce("momentum", controls(Method)["momentum"], "No") is False
+
+
+def test_a_number_of_255ths_may_be_written_as_epsilon_is() -> None:
+    from radar_core.training.recipe import Recipe
+
+    assert build(Recipe, {"adversarial": "2/255"}) == build(Recipe, {"adversarial": 2})
+    with pytest.raises(BadParameter, match="rate is a number"):
+        build(Recipe, {"rate": "2/255"})

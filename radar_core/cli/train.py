@@ -14,6 +14,8 @@ from typing import Any
 from radar_core.cli.common import watched
 from radar_core.params import build, controls
 
+UNITS = {"/255": "in 255ths of the range", "px": "in pixels"}
+
 
 def add(commands: Any) -> None:
     """Enter the command."""
@@ -40,13 +42,14 @@ def add(commands: Any) -> None:
     train.add_argument("--note", default="", help="a sentence for the card: its limits")
     train.add_argument("--half", action="store_true", help="store weights as float16")
     for name, control in controls(Recipe).items():
-        said = control.help or control.title
+        unit = f", {UNITS.get(control.unit, f'in {control.unit}')}" if control.unit else ""
+        said = f": {control.help}" if control.help else ""
         known = f" ({', '.join(control.options)})" if control.options else ""
         train.add_argument(
             f"--{name.replace('_', '-')}",
             dest=name,
             metavar=control.kind.upper(),
-            help=f"{control.title}: {said}{known}; {control.default}".replace("%", "%%"),
+            help=f"{control.title}{unit}{said}{known}; {control.default}".replace("%", "%%"),
         )
     train.set_defaults(run=_train)
 
