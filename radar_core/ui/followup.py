@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,18 +54,24 @@ class FollowUp:
                     else f"{titles[id]}, about {costs[id]:.0f} s"
                 ),
                 selection_mode="multi",
-                persist_state="session",
+                on_change=self._wish,
+                args=(costs,),
             )
 
     def chosen(self, result: CaseResult) -> tuple[str, ...]:
-        """The cheap explainers of a case, until its visitor asks for others."""
-        asked = st.session_state.get(f"{self.slot}.explain")
-        costs = self._costs(result)
-        return tuple(
-            id
-            for id, cost in costs.items()
-            if (cost <= self.cheap if asked is None else id in asked)
-        )
+        """The cheap explainers of a case, and whatever its visitor has added or taken off."""
+        return self._chosen(self._costs(result))
+
+    def _chosen(self, costs: Mapping[str, float]) -> tuple[str, ...]:
+        wishes = st.session_state.get(f"{self.slot}.wishes", {})
+        return tuple(id for id, cost in costs.items() if wishes.get(id, cost <= self.cheap))
+
+    def _wish(self, costs: Mapping[str, float]) -> None:
+        """Note what has been added or taken off; it holds for the cases after this one, too."""
+        shown, before = st.session_state[f"{self.slot}.explain"], self._chosen(costs)
+        changed = {id: id in shown for id in costs if (id in shown) != (id in before)}
+        wishes = st.session_state.get(f"{self.slot}.wishes", {})
+        st.session_state[f"{self.slot}.wishes"] = wishes | changed
 
     def _costs(self, result: CaseResult) -> dict[str, float]:
         """Seconds that each explainer of a case would take."""

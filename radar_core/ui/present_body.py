@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import streamlit as st
@@ -11,6 +11,7 @@ import streamlit as st
 from radar_core.errors import RadarError
 from radar_core.runtime import Progress
 from radar_core.story import Prepared, Story, packed, prepare, prepared, read_story, stories
+from radar_core.ui.address import Address
 from radar_core.ui.jobs import BACKGROUND, Job, Steps, device_jobs
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet, sentence
@@ -18,6 +19,7 @@ from radar_core.ui.viewer import PANELS, component
 
 SLOT, NAME = "present", "present.story"
 _PACKED = "present.packed"
+ADDRESS = Address("present")
 _mount = component("present", *PANELS)
 
 
@@ -27,16 +29,14 @@ def present() -> None:
     if not there:
         st.info("There is no story. Put a .toml file into the folder stories/.")
         return
-    asked = st.query_params.get("story")
-    if NAME not in st.session_state:
-        st.session_state[NAME] = asked if asked in there else there[0]
-        if asked and asked not in there:
-            st.warning(f"There is no story {plain(asked[:60])!r} here.", icon=":material/link_off:")
+    _read_link(there)
     if len(there) > 1:
         st.selectbox("Story", there, key=NAME, persist_state="session")
     name = st.session_state[NAME]
-    if asked != name and (asked or name != there[0]):
-        st.query_params["story"] = name
+    if st.query_params or name != there[0]:
+        ADDRESS.write({"story": name})
+    for said in ADDRESS.said():
+        st.warning(plain(said), icon=":material/link_off:")
     try:
         story = read_story(name)
         state = prepared(story)
@@ -48,6 +48,20 @@ def present() -> None:
         return
     st.title(plain(story.title), anchor=False)
     _ahead(story, state)
+
+
+def _read_link(there: Sequence[str]) -> None:
+    """Take over the story that the address names."""
+    given = {k: v for k, v in st.query_params.to_dict().items() if k == "story"}
+    if ADDRESS.asks(given):
+        ADDRESS.hush()
+        if given["story"] in there:
+            st.session_state[NAME] = given["story"]
+        else:
+            ADDRESS.say(f"There is no story {given['story'][:60]!r} here.")
+        ADDRESS.taken()
+    if st.session_state.get(NAME) not in there:
+        st.session_state[NAME] = there[0]
 
 
 def _blob(state: Prepared) -> bytes:

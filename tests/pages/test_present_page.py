@@ -59,6 +59,16 @@ def test_a_story_that_cannot_be_told_says_why(app: Open, told: Path) -> None:
 
 
 @pytest.mark.usefixtures("told")
+def test_a_link_to_another_story_is_followed(app: Open) -> None:
+    at = app("present", story="two")
+    assert at.selectbox[0].value == "two"
+    at.query_params["story"] = "how-attacks-mislead"
+    assert at.run().selectbox[0].value == "how-attacks-mislead"
+    at.selectbox[0].set_value("two").run()
+    assert at.query_params["story"] in ("two", ["two"])
+
+
+@pytest.mark.usefixtures("told")
 def test_an_unknown_story_shows_the_first_and_says_so(app: Open) -> None:
     at = app("present", story="nowhere")
     assert "There is no story" in at.warning[0].value
