@@ -90,8 +90,9 @@ def _robustness(rows: DataFrame) -> str:
         )
     head = ["Model", "Attack", "accuracy", "under attack", "success rate", "of", "no-op"]
     return (
-        "<h2>What the attacks did</h2><p>Success counts only images read right before; 95 % Wilson "
-        "intervals. A no-op (nothing changed, or no gradient) is not robustness.</p>"
+        "<h2>What the attacks did</h2><p>Under attack: the share read right before and after. "
+        "Success counts only images read right before; 95 % Wilson intervals. A no-op (nothing "
+        "changed, or no gradient) is not robustness.</p>"
     ) + table([*head, "median distance of those turned"], found)
 
 

@@ -37,7 +37,9 @@ def robustness(rows: DataFrame, by: Sequence[str] = ()) -> DataFrame:
     Columns:
 
     - `images`: those whose label is a class of the model; `right`: how many were read right.
-    - `accuracy`, `robust_accuracy`: the share read right before and after, of `images`.
+    - `accuracy`, `robust_accuracy`: the share read right before, and both before and after, of
+      `images`. An image that was read wrongly is attacked away from that reading, and may happen to
+      be read right then: that is no robustness (Croce & Hein 2020, arXiv:2003.01690).
     - `success`: the share that the attack turned, of those read right (of images without a label,
       of all). Each with a 95 % Wilson interval beside (`_low`, `_high`), and `success_of`, how many
       it is a share of.
@@ -61,7 +63,9 @@ def robustness(rows: DataFrame, by: Sequence[str] = ()) -> DataFrame:
         turned = tried[tried.status == "flipped"]
         said |= {"images": len(labelled), "right": int((first == label).sum())}
         said |= _share("accuracy", said["right"], len(labelled))
-        said |= _share("robust_accuracy", int((reads == label).sum()), len(labelled))
+        said |= _share(
+            "robust_accuracy", int(((first == label) & (reads == label)).sum()), len(labelled)
+        )
         aims = not leaves_reading(str(said["attack"]))  # to turn the reading
         said |= _share("success", len(turned), len(tried) if aims else 0)
         said |= {"success_of": len(tried), "no_op": int((tried.status == "no-op").sum())}
