@@ -128,8 +128,8 @@ def _robustness(one: Experiment, found: Tables) -> None:
     quiet(
         "Turned: of the images read right before (of all, where none has a label), with 95 % "
         "Wilson intervals; under attack: of all, those read right before and after. A curve of an "
-        "attack that seeks the nearest example is the share of images whose nearest example lies within ε. A no-op changed nothing, or had no gradient: that "
-        "is not robustness."
+        "attack that seeks the nearest example is the share of images whose nearest example lies "
+        "within ε. A no-op changed nothing, or had no gradient: that is not robustness."
     )
     show_table(words.robustness_rows(table, models=len(models) > 1), "robustness")
 
