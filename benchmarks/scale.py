@@ -7,8 +7,8 @@ share of a bare batch of 16: `forward_ms`, and `both_ms` with the gradient.
 `grid`: the cells of `experiment --paper` (its attacks, ε, explainers and iterations) for one
 architecture on `--images` phantom images, as one worker computes them on all cores. `seconds`,
 `forward` and `backward` are an image's, over all attacks and ε with their maps; `beside_s` is what
-the cells take beside their passes, which a faster device does not shorten. A pattern for many
-images (UAP) is fitted once a model, and told apart as `fit_s`.
+the cells take beside their passes: masks, superpixels, fits, metrics. A pattern for many images
+(UAP) is fitted once a model; its passes are in the sums, what it takes beyond them is `fit_s`.
 
 Random weights are turned at once, so searching attacks (DeepFool, C&W) stop sooner than on trained
 ones. The paper has no controls; with 4 of them (our default) each ε is explained five times.
