@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -23,6 +24,15 @@ from tests.pages.toy import write_toy_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0  # seconds
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _components() -> Iterator[None]:
+    """What is installed is searched for Streamlit's components once, not for each page opened."""
+    found = manifest_scanner.scan_component_manifests()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", lambda *_: [*found])
+        yield
 
 
 @pytest.fixture(scope="session")
