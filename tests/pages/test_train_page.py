@@ -13,13 +13,16 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from radar_core.models import list_models
 from radar_core.settings import ROOT
 from radar_core.training import background
 from radar_core.training.plan import STATE
+from radar_core.training.recipe import Recipe
 from radar_core.training.workshop import Diary
 from radar_core.ui import compute
-from tests.pages.conftest import address, until
+from tests.pages.conftest import PATIENCE, address, until
 
+ARCH = "mobilenet_v3_small"
 Open = Callable[..., AppTest]
 # A training without a network: it holds the workshop, writes its course, and can be stopped.
 FAKE = """
@@ -157,7 +160,7 @@ def test_trainings_of_earlier_sessions_are_listed(app: Open, folder: Path) -> No
     at = until(at, lambda at: "**Stop**" in labels(at))
 
 
-def test_a_real_training_ends_with_figures(
+def test_a_real_training_ends_with_figures_and_leaves_no_workshop(
     app: Open, folder: Path, images: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background, "PYTHON", (sys.executable, "-m", "radar_core"))
@@ -165,12 +168,14 @@ def test_a_real_training_ends_with_figures(
     at.selectbox(key="train.data").set_value(images).run()
     said = words(at)
     assert "12 images of 2 classes" in said and "cut at random" in said
-    at.selectbox(key="train.arch").set_value("mobilenet_v3_small").run()
+    at.selectbox(key="train.arch").set_value(ARCH).run()
     at.selectbox(key="train.start").set_value("none").run()
     at.number_input(key="recipe.epochs").set_value(1).run()
     at.text_input(key="train.name").set_value("mine").run()
     at.button(key="train.go").click().run()
     assert at.button(key="train.stop")
+    (child,) = background._STARTED.values()
+    assert child.wait(PATIENCE) == 0, (folder / "mine" / background.LOG).read_text()
     at = until(at, lambda at: len(at.metric) == 5)
     assert [m.label for m in at.metric][:2] == ["Accuracy", "Balanced accuracy"]
     assert " to " in at.metric[0].delta
@@ -178,6 +183,14 @@ def test_a_real_training_ends_with_figures(
     assert len(at.get("plotly_chart")) == 2
     assert any("mine.safetensors" in m.value for m in at.markdown)
     assert not list(folder.glob("*/.*"))
+    one = background.find(folder, "mine")
+    assert one is not None and one.condition == "done"
+    assert one.card is not None and one.card["figures"]["test"]["images"] > 0
+    recipe = Recipe(epochs=1)
+    plan = background.planned(folder, "mine", images, ARCH, pretrained="none", recipe=recipe)
+    assert one.card["recipe"]["command"] == background.command(plan)
+    assert one.card["trained_on"] == "mine"
+    assert "mine" in {info.name for info in list_models()}
     at.button(key="train.go").click().run()
     assert at.error[0].value.startswith("There is a model called mine; choose another name")
 

@@ -1,4 +1,7 @@
-"""Trainings in processes of their own: start, watch, stop, go on, remove; for real, on a toy."""
+"""Trainings in processes of their own: start, watch, stop, go on, remove; for real, on a toy.
+
+One that comes to its end is started from its page, in `tests/pages/test_train_page.py`.
+"""
 
 from __future__ import annotations
 
@@ -118,22 +121,6 @@ def test_stopped_it_keeps_the_best_and_goes_on(tmp_path: Path, images: Path) -> 
     remove(one)
     assert not plan.workshop.exists()
     assert plan.file.is_file(), "the model that was stored stays"
-
-
-def test_done_it_leaves_a_model_with_figures_and_no_workshop(tmp_path: Path, images: Path) -> None:
-    from radar_core.models import list_models
-
-    plan = toy(tmp_path, images)
-    start(plan)
-    one = until(plan.out.parent, "toy", ended)
-    assert one.condition == "done", one.error
-    assert one.card is not None and one.card["figures"]["test"]["images"] == 4
-    assert one.card["recipe"]["command"] == background.command(plan)
-    assert one.card["trained_on"] == "mine"
-    assert not plan.workshop.exists()
-    assert "toy" in {info.name for info in list_models()}
-    with pytest.raises(BadParameter, match="there is a model called toy; choose another name"):
-        start(plan)
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "/tmp/x", "a b", ".x", "é", "x" * 41, "a\n"])
