@@ -67,7 +67,7 @@ def test_a_browser_that_still_names_the_old_epsilon_does_not_undo_the_new(app: O
 
 
 def test_the_curve_can_be_stopped_and_computed_after_all(app: Open) -> None:
-    at = finished(app("case", **{**QUICK, "attack": "pgd", "pgd.steps": "150", "eps": "0.5/255"}))
+    at = finished(app("case", **{**QUICK, "attack": "pgd", "pgd.steps": "75", "eps": "0.5/255"}))
     at.button(key="curve.stop").click().run()
     assert not any(b.key == "curve.stop" for b in at.button)
     at.button(key="curve.go").click().run()
