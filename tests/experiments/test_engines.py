@@ -19,11 +19,10 @@ from radar_core.cli import main
 from radar_core.errors import BadParameter, EngineUnavailable
 from radar_core.experiments.cells import Cell, Part
 from radar_core.experiments.engines import cores, open_engine
-from radar_core.experiments.engines.local import LocalEngine, computed
+from radar_core.experiments.engines.local import LocalEngine
 from radar_core.experiments.run import run_experiment
 from radar_core.experiments.spec import ExperimentSpec
 from radar_core.experiments.store import ExperimentStore
-from radar_core.experiments.work import Bench
 from radar_core.settings import ROOT
 from tests.experiments.test_run import rows
 
@@ -69,9 +68,13 @@ def cmdline(pid: int) -> bytes:
 
 
 def test_a_worker_that_cannot_compute_says_why():
-    kind, values = computed(Bench(), NOWHERE)
-    assert kind == "failed"
-    assert "no-such-model" in values["error"] and "Traceback" in values["error"]
+    """Its words come through the pipe of a real process."""
+    cells = [NOWHERE]
+    events = LocalEngine(workers=1, threads=1).run(lambda: cells.pop() if cells else None)
+    event = next(e for e in events if e is not None)
+    events.close()
+    assert event.kind == "failed" and event.cell == NOWHERE
+    assert "no-such-model" in event.error and "Traceback" in event.error
 
 
 def test_ray_finds_the_same_and_outlives_a_killed_worker(spec, whole, tmp_path):
