@@ -18,14 +18,13 @@ from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestTy
 def ignore_late_polls() -> None:
     """See to it that this server does not hear them; more than once does nothing."""
     run = AppSession.request_rerun
-    if hasattr(run, "ignores_late_polls"):
+    if run.__module__ == __name__:
         return
 
     def request_rerun(self: AppSession, client_state: ClientState | None) -> None:
         if client_state is None or not is_late(self, client_state):
             run(self, client_state)
 
-    request_rerun.ignores_late_polls = True  # type: ignore[attr-defined]
     AppSession.request_rerun = request_rerun  # type: ignore[method-assign]
 
 
