@@ -7,15 +7,18 @@ class Scrub {
     Object.assign(this, { moved, rested, at: 0, dragged: false, timer: 0 });
   }
 
-  destroy() {
+  destroy() { this.still(); }
+
+  still() {
     clearTimeout(this.timer);
+    this.timer = 0;
   }
 
   // Where it is to stand once another blob came: where the server says, unless it said so before.
   place(head, before) {
     const { frames, axis, at } = head, goes = before?.frames && before.axis === axis;
     if (!frames) return 0;
-    return goes && (this.dragged || before.at === at) ? this.nearest(this.at, frames) : at;
+    return goes && (this.dragged || this.timer || before.at === at) ? this.nearest(this.at, frames) : at;
   }
 
   // Where nothing is computed yet, it doesn't go.
@@ -46,14 +49,14 @@ class Scrub {
   }
 
   go(at) {
-    clearTimeout(this.timer);
+    this.still();
     this.at = this.nearest(at, this.frames);
     this.moved();
   }
 
   rest() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => { if (this.at !== this.home) this.rested(this.frames[this.at].eps); }, REST_MS);
+    this.still();
+    this.timer = setTimeout(() => { this.timer = 0; if (this.at !== this.home) this.rested(this.frames[this.at].eps); }, REST_MS);
   }
 
   // `ready` says of each frame whether all of it can be shown.

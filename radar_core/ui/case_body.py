@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
@@ -166,21 +167,27 @@ def _turn() -> None:
 def _composed(view: CaseView | None, shown: CaseView | None, spec: CaseSpec) -> bytes | None:
     """What the viewer is to show; None where nothing is known of the case.
 
-    Until anything is known of another ε of the case just shown, its frames stay.
+    Until anything is known of another ε of the case just shown, its frames stay, and ε stands
+    where it is asked for.
     """
     job = found_curve(spec)
     curve = cast("CurveView | None", job.value if job else None)
-    if view is None and (shown is None or curve is None):
-        return None
     source = view or shown
-    assert source is not None
+    if source is None or (view is None and (curve is None or not _along(source, spec))):
+        return None
     floor = found_floor(source.result)
-    parts = (source, curve, floor, bool(job and job.active), looking())
+    asked = None if view else spec.eps
+    parts = (source, curve, floor, bool(job and job.active), looking(), asked)
     last = st.session_state.get(_COMPOSED)
     if last is None or any(one is not other for one, other in zip(last[0], parts, strict=True)):
-        blob = composed(source, curve, floor, growing=parts[3], look=parts[4])
+        blob = composed(source, curve, floor, growing=parts[3], look=parts[4], asked=asked)
         last = st.session_state[_COMPOSED] = (parts, blob)
     return cast(bytes, last[1])
+
+
+def _along(view: CaseView, spec: CaseSpec) -> bool:
+    """Whether a case is the one wanted but for ε and the choice of explainers."""
+    return replace(view.result.spec, eps=spec.eps, explainers=spec.explainers) == spec
 
 
 def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:

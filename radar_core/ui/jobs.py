@@ -2,6 +2,8 @@
 
 A job is an iterator of growing results. A worker advances one job a step at a time and, between
 steps, turns to whatever is more urgent, so that a long background job never holds up a visitor.
+Of what is equally urgent, that comes first which somebody is looking at; visitors take turns, and
+the jobs of one visitor follow each other.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 INTERACTIVE, BACKGROUND = 0, 1
 OWNER_SECONDS = 90.0  # a tab in the background is polled by its browser about once a minute
+LOOKED_AT_SECONDS = 4.0  # since a page last asked how far a job is; one in sight asks every second
 BUG = "Something went wrong inside RADAR; the log of the server says what. Try again."
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -41,6 +44,8 @@ class Job:
         version: how many results there were.
         error: one sentence, where the state is *failed*.
         about: the hash of the upload that it works on; empty where it works on none.
+        owners: who waits for it, and when each asked for it last.
+        lasting: the owners who go on waiting though they look elsewhere.
     """
 
     key: str
@@ -55,6 +60,7 @@ class Job:
     error: str = ""
     about: str = ""
     owners: dict[str, float] = field(default_factory=dict)
+    lasting: set[str] = field(default_factory=set)
     stop: threading.Event = field(default_factory=threading.Event)
     iterator: Iterator[Any] | None = None
 
@@ -90,6 +96,8 @@ class JobStore:
         self.name, self.keep, self.limit, self._clock = name, keep, megabytes * 2**20, clock
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._slots: dict[tuple[str, str], str] = {}
+        self._turns: dict[str, int] = {}  # owner -> when something of theirs was advanced last
+        self._turn = 0
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._number = 0
@@ -121,7 +129,9 @@ class JobStore:
                 job = self._jobs[key] = Job(key, steps, priority, self._number, about=about)
                 self._start()
             job.priority = min(job.priority, priority)
-            self._seen(job, owner, math.inf if lasting else self._clock())
+            job.owners[owner] = self._clock()
+            if lasting:
+                job.lasting.add(owner)
             self._slots[owner, slot] = key
             self._jobs.move_to_end(key)
             self._wake.notify_all()
@@ -134,12 +144,8 @@ class JobStore:
             if job is not None:
                 self._jobs.move_to_end(key)
                 if owner in job.owners:
-                    self._seen(job, owner, self._clock())
+                    job.owners[owner] = self._clock()
             return job
-
-    @staticmethod
-    def _seen(job: Job, owner: str, when: float) -> None:
-        job.owners[owner] = max(when, job.owners.get(owner, -math.inf))
 
     def release(self, owner: str, slot: str) -> None:
         """This owner waits no longer; the job is cancelled unless another one waits for it."""
@@ -192,20 +198,29 @@ class JobStore:
         job = self._jobs.get(key) if key else None
         if job is None or any(o == owner and k == key for (o, _), k in self._slots.items()):
             return
-        job.owners.pop(owner, None)
+        self._disown(job, owner)
         self._drop_unwanted(job)
 
     def _drop_unwanted(self, job: Job) -> None:
         """Cancel an active job whose owners have gone or have not been seen for long."""
         now = self._clock()
-        for owner in [o for o, seen in job.owners.items() if now - seen > OWNER_SECONDS]:
-            del job.owners[owner]
+        for owner in [
+            owner
+            for owner, seen in job.owners.items()
+            if owner not in job.lasting and now - seen > OWNER_SECONDS
+        ]:
+            self._disown(job, owner)
             for place in [p for p, k in self._slots.items() if p[0] == owner and k == job.key]:
                 del self._slots[place]
         if job.active and not job.owners:
             job.stop.set()
             if job.state == "waiting":
                 self._finish(job, "cancelled")
+
+    @staticmethod
+    def _disown(job: Job, owner: str) -> None:
+        job.owners.pop(owner, None)
+        job.lasting.discard(owner)
 
     def _start(self) -> None:
         if self._thread is None:
@@ -226,7 +241,19 @@ class JobStore:
             if job.active:
                 self._drop_unwanted(job)
         active = [job for job in self._jobs.values() if job.active]
-        return min(active, key=lambda job: (job.priority, job.number), default=None)
+        if not active:
+            return None
+        job = min(active, key=self._order)
+        waiting = {owner for one in active for owner in one.owners}
+        self._turns = {owner: turn for owner, turn in self._turns.items() if owner in waiting}
+        self._turn += 1
+        self._turns |= dict.fromkeys(job.owners, self._turn)
+        return job
+
+    def _order(self, job: Job) -> tuple[int, bool, int, int]:
+        unseen = self._clock() - max(job.owners.values(), default=-math.inf) > LOOKED_AT_SECONDS
+        turn = min((self._turns.get(owner, 0) for owner in job.owners), default=0)
+        return job.priority, unseen, turn, job.number
 
     def _work(self) -> None:
         while True:

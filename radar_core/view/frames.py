@@ -56,6 +56,7 @@ def composed(
     *,
     growing: bool = False,
     look: bool = False,
+    asked: str | None = None,
 ) -> bytes:
     """The blob of a case, with the frames of its curve and the words of its noise floor.
 
@@ -64,6 +65,8 @@ def composed(
         floor: of this case.
         growing: whether more of the curve is to come.
         look: whether to leave out the numbers and what changes how maps are drawn.
+        asked: another ε of this curve, whose case is still to be computed: ε stands there, if its
+            frame is known.
     """
     if curve is None and floor is None and not look:
         return view.blob
@@ -101,7 +104,12 @@ def composed(
         name if name.startswith("clean-") else f"{name}@{at}": raw for name, raw in pictures.items()
     }
     axis = replace(curve.result.spec, explainers=case.spec.explainers).key()
-    return pack({**header, "axis": axis, "frames": frames, "at": at}, {**curve.pictures, **named})
+    header |= {"axis": axis, "frames": frames, "at": at}
+    if asked is not None:
+        there = curve.result.at(asked)
+        header["at"] = there if there in curve.result.frames else at
+        header["stage"] = "waiting"
+    return pack(header, {**curve.pictures, **named})
 
 
 def _frame_alone(curve: CurveResult, i: int) -> CaseResult:

@@ -99,6 +99,24 @@ def test_the_server_is_told_once_where_the_slider_rests(tab: Begin) -> None:
     assert page.locator(".ticks i").count() == 11, "the frames stay where the axis is the same"
 
 
+def test_an_answer_of_the_server_does_not_move_a_slider_that_moves_on(tab: Begin) -> None:
+    one = tab()
+    page = everything(one)
+    slider = page.locator("#epsilon")
+    slider.focus()
+    page.keyboard.press("End")
+    page.wait_for_url("**eps=16%2F255**")  # the server has heard of it; its answers come now
+    seen = []
+    for _ in range(9):
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_timeout(150)
+        seen.append(int(slider.input_value()))
+    assert seen == list(range(9, 0, -1))
+    page.wait_for_url("**eps=0.5%2F255**")
+    one.finished()
+    assert slider.input_value() == "1"
+
+
 def test_the_swipe_line_parts_clean_from_attacked(tab: Begin) -> None:
     page = everything(tab())
     clean = {name: canvas(page, f"clean-{name}") for name in ("image", "gradcam")}

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from radar_core.ui import case_body
+from radar_core.ui.jobs import device_jobs
+from radar_core.view.blob import unpack
 from tests.pages.conftest import address, command, epsilon, finished, followed
 
 Open = Callable[..., AppTest]
 QUICK = {"model": "toy", "attack": "fgsm", "explain": "gradcam"}
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the viewer was given to show, in turn."""
+    heads: list[dict[str, Any]] = []
+    monkeypatch.setattr(case_body, "viewer", lambda blob, **_: heads.append(unpack(blob)[0]))
+    return heads
+
+
+@pytest.fixture
+def busy() -> Iterator[Callable[[], None]]:
+    """Keep the device busy until the end of the test."""
+    begun, end = threading.Event(), threading.Event()
+
+    def steps(_: object) -> Iterator[None]:
+        begun.set()
+        assert end.wait(60)
+        yield None
+
+    def begin() -> None:
+        device_jobs().submit("busy", steps, owner="another", slot="busy")
+        assert begun.wait(60)
+
+    yield begin
+    end.set()
+    device_jobs().release("another", "busy")
 
 
 def test_an_epsilon_that_cannot_be_is_one_sentence_and_the_picture_stays(app: Open) -> None:
@@ -50,6 +83,32 @@ def test_the_curve_is_kept_while_epsilon_moves_along_it(app: Open) -> None:
     epsilon(at).set_value("8/255").run()
     at = finished(at)
     assert any("smallest ε found" in m.value or "No ε up to" in m.value for m in at.markdown)
+
+
+def test_another_epsilon_of_the_case_stands_where_it_is_asked_for_at_once(
+    app: Open, sent: list[dict[str, Any]], busy: Callable[[], None]
+) -> None:
+    at = followed(app("case", **QUICK, seed="21"))
+    busy()
+    at.query_params["eps"] = "1/255"
+    at.run()
+    last = sent[-1]
+    assert last["frames"][last["at"]]["eps"] == "1/255"
+    assert last["stage"] != "done"
+
+
+def test_what_is_known_of_one_case_is_not_shown_as_another(
+    app: Open, sent: list[dict[str, Any]], busy: Callable[[], None]
+) -> None:
+    at = followed(app("case", **QUICK, seed="22"))
+    busy()
+    view = at.session_state["case.shown"]
+    other = replace(view.result, spec=replace(view.result.spec, image="phantom-test-0003"))
+    at.session_state["case.shown"] = replace(view, result=other)  # it was cancelled early
+    at.query_params["eps"] = "1/255"
+    at.run()
+    assert "frames" not in sent[-1]
+    assert not sent[-1]["images"]
 
 
 def test_a_browser_that_still_names_the_old_epsilon_does_not_undo_the_new(app: Open) -> None:

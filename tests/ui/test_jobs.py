@@ -14,7 +14,15 @@ import pytest
 
 from radar_core.errors import BadParameter
 from radar_core.runtime import Progress
-from radar_core.ui.jobs import BACKGROUND, BUG, OWNER_SECONDS, Job, JobStore, Steps
+from radar_core.ui.jobs import (
+    BACKGROUND,
+    BUG,
+    LOOKED_AT_SECONDS,
+    OWNER_SECONDS,
+    Job,
+    JobStore,
+    Steps,
+)
 
 
 @dataclass(eq=False)
@@ -187,6 +195,40 @@ def test_an_urgent_job_goes_between_the_steps_of_a_background_job(
     work.let("slow", 3)
     until(lambda: ended(slow) and ended(urgent))
     assert work.log == ["slow0", "fast0", "fast1", "slow1", "slow2"]
+
+
+def test_visitors_take_turns_and_the_jobs_of_one_follow_each_other(
+    store: JobStore, work: Work
+) -> None:
+    jobs = [
+        store.submit(name, work.steps(name, 2), owner=owner, slot=name, priority=BACKGROUND)
+        for name, owner in (("a", "one"), ("b", "one"), ("c", "two"))
+    ]
+    for name in "abc":
+        work.let(name, 2)
+    until(lambda: all(map(ended, jobs)))
+    assert work.log == ["a0", "c0", "a1", "c1", "b0", "b1"]
+
+
+def test_what_is_looked_at_comes_before_what_nobody_looks_at(store: JobStore, work: Work) -> None:
+    left = store.submit(
+        "left", work.steps("left", 2), owner="one", slot="survey", priority=BACKGROUND
+    )
+    lasting = store.submit(
+        "lasting",
+        work.steps("lasting"),
+        owner="one",
+        slot="checks",
+        priority=BACKGROUND,
+        lasting=True,
+    )
+    work.wait_for_one()
+    store.now = LOOKED_AT_SECONDS + 1
+    seen = store.submit("seen", work.steps("seen"), owner="one", slot="curve", priority=BACKGROUND)
+    for name in ("left", "left", "lasting", "seen"):
+        work.let(name)
+    until(lambda: all(map(ended, (left, lasting, seen))))
+    assert work.log == ["left0", "seen0", "left1", "lasting0"]
 
 
 def test_owners_not_seen_for_long_no_longer_count(store: JobStore, work: Work) -> None:

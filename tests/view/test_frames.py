@@ -193,3 +193,15 @@ def test_frames_of_one_axis_are_known_by_it(
     other = run(replace(SPEC, eps="6/255"), data, model)
     keys = {head(one, stages[-1])[0]["axis"] for one in (case, other)}
     assert len(keys) == 1
+
+
+def test_an_epsilon_asked_for_stands_where_its_frame_is_known(
+    case: CaseResult, stages: list[CurveView]
+) -> None:
+    plain, _ = head(case, stages[-1])
+    header, _ = head(case, stages[-1], asked="6/255")
+    assert header["at"] == stages[-1].result.at("6/255") != plain["at"]
+    assert header["frames"] == plain["frames"]
+    assert (plain["stage"], header["stage"]) == ("done", "waiting")
+    beyond, _ = head(case, stages[-1], asked="0.3")
+    assert (beyond["at"], beyond["stage"]) == (plain["at"], "waiting")
