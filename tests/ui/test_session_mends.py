@@ -1,21 +1,25 @@
-"""What a browser asks of a page while another one is on its way."""
+"""What a browser asks of a page being left, and what is not sent yet of a part shown again."""
 
 from __future__ import annotations
 
+from inspect import unwrap
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
-from radar_core.ui.late_polls import ignore_late_polls
+from radar_core.ui.session_mends import mend
 
 POLL = ClientState(fragment_id="part", is_auto_rerun=True, page_script_hash="here")
 CLICK = ClientState(fragment_id="part", page_script_hash="here")
 NEXT = RerunData(page_script_hash="next")
+CLEAR = unwrap(AppSession._clear_queue)  # as it is before any test mends it
 
 
 @pytest.fixture
@@ -23,8 +27,9 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[ClientState]:
     """What Streamlit itself hears, in a server that ignores what comes late."""
     heard: list[ClientState] = []
     monkeypatch.setattr(AppSession, "request_rerun", lambda _, asked: heard.append(asked))
-    ignore_late_polls()
-    ignore_late_polls()
+    monkeypatch.setattr(AppSession, "_clear_queue", CLEAR)
+    mend()
+    mend()
     return heard
 
 
@@ -66,10 +71,59 @@ def test_whole_pages_are_always_heard(heard: list[ClientState]) -> None:
     assert heard == [back, None]
 
 
+@pytest.fixture
+def waiting(heard: list[ClientState]) -> Any:
+    """A session whose whole run has ended before its part `part` was sent."""
+    session: Any = SimpleNamespace(_browser_queue=ForwardMsgQueue())
+    session._browser_queue.enqueue(shows("first", "part"))
+    ended = ForwardMsg(script_finished=ForwardMsg.FINISHED_SUCCESSFULLY)
+    session._browser_queue.enqueue(ended)
+    return session
+
+
+def shows(text: str, fragment: str) -> ForwardMsg:
+    """That a part of the page shows a text."""
+    message = ForwardMsg()
+    message.metadata.delta_path.extend([0, 1])
+    message.delta.fragment_id = fragment
+    message.delta.new_element.text.body = text
+    return message
+
+
+def sent(session: Any) -> list[str]:
+    """What is sent next, in short."""
+    return [
+        m.delta.new_element.text.body or str(m.script_finished)
+        for m in session._browser_queue.flush()
+    ]
+
+
+def test_what_waits_to_be_sent_of_a_part_is_sent_though_it_is_shown_again(waiting: Any) -> None:
+    AppSession._clear_queue(waiting, ["part"])
+    waiting._browser_queue.enqueue(shows("second", "part"))
+    assert sent(waiting) == ["first", str(ForwardMsg.FINISHED_SUCCESSFULLY), "second"]
+
+
+def test_what_a_whole_run_shows_anew_is_not_sent_before_it(waiting: Any) -> None:
+    AppSession._clear_queue(waiting, None)
+    assert sent(waiting) == [str(ForwardMsg.FINISHED_EARLY_FOR_RERUN)]
+
+
+def test_streamlit_itself_does_not_send_it() -> None:
+    """Once this fails, the mend is no longer needed."""
+    session: Any = SimpleNamespace(_browser_queue=ForwardMsgQueue())
+    session._browser_queue.enqueue(shows("first", "part"))
+    CLEAR(session, ["part"])
+    assert sent(session) == []
+
+
 def test_what_is_looked_at_is_there() -> None:
     """A newer Streamlit may have other names; then this says so."""
     assert {"_state", "_rerun_data"} <= set(vars(ScriptRequests()))
-    assert {"_scriptrunner", "_pages_manager"} <= set(AppSession.__init__.__code__.co_names)
+    assert "_delta_index_map" in vars(ForwardMsgQueue())
+    assert {"_scriptrunner", "_pages_manager", "_browser_queue"} <= set(
+        AppSession.__init__.__code__.co_names
+    )
     assert isinstance(PagesManager.current_page_script_hash, property)
     from streamlit.runtime.scriptrunner import ScriptRunner
 
