@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from radar_core.settings import settings
+from radar_core.ui.front_door import FrontDoor
 from radar_core.ui.locality import from_here
 
 ROOT = Path(__file__).resolve().parent
@@ -124,7 +125,7 @@ app = st.App(
     SHELL,
     lifespan=lifespan,
     routes=[Mount("/assets", PublicAssets(directory=ROOT / "assets"))],
-    middleware=[Middleware(SecurityHeaders), Middleware(UploadLimit)],
+    middleware=[Middleware(SecurityHeaders), Middleware(UploadLimit), Middleware(FrontDoor)],
 )
 
 if get_script_run_ctx(suppress_warning=True) is not None:  # run as a script, as AppTest does

@@ -10,7 +10,7 @@ const MANY = 5; // columns that fit beside the probabilities
 
 class Viewer {
   constructor(parent) {
-    this.tell = () => {}; // the server where ε rests
+    this.tell = () => false; // the server where ε rests
     this.root = el("div", "root");
     parent.append(this.root);
     this.shown = { opacity: 0.6, threshold: 0, colours: "magma", hold: false, flicker: false, flick: false, lesion: false, evidence: false };
@@ -38,7 +38,7 @@ class Viewer {
 
   // `tell` is how the server hears where ε came to rest; a story has nobody to tell.
   async update(data, tell) {
-    if (tell) this.tell = (eps) => tell("eps", eps);
+    if (tell) this.tell = (eps) => { tell("eps", eps); return true; };
     const first = tell && !this.head;
     const { head, body } = parse(data);
     if (head.id === this.id) return;

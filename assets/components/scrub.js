@@ -1,24 +1,30 @@
 // The ε slider. Frames are shown while it moves; the server is told once, when it rests.
 
 const REST_MS = 300;
+const HEARD_MS = 10_000; // then the server has not heard it, or has been asked for something else
 
 class Scrub {
   constructor(moved, rested) {
     Object.assign(this, { moved, rested, at: 0, dragged: false, timer: 0 });
   }
 
-  destroy() { this.still(); }
+  destroy() {
+    this.still();
+    this.heard();
+  }
 
   still() {
     clearTimeout(this.timer);
     this.timer = 0;
   }
 
-  // Where it is to stand once another blob came: where the server says, unless it said so before.
+  // Where it is to stand once another blob came: where the server says, unless it said so before,
+  // or answers what it was told before the last.
   place(head, before) {
     const { frames, axis, at } = head, goes = before?.frames && before.axis === axis;
     if (!frames) return 0;
-    return goes && (this.dragged || this.timer || before.at === at) ? this.nearest(this.at, frames) : at;
+    const late = this.told !== undefined && frames[at].eps !== this.told;
+    return goes && (this.dragged || this.timer || late || before.at === at) ? this.nearest(this.at, frames) : at;
   }
 
   // Where nothing is computed yet, it doesn't go.
@@ -29,6 +35,7 @@ class Scrub {
 
   take(head, before) {
     Object.assign(this, { at: this.place(head, before), home: head.at, frames: head.frames || [] });
+    if (this.told === this.frames[this.home]?.eps || before?.axis !== head.axis) this.heard();
   }
 
   build(bar) {
@@ -56,7 +63,19 @@ class Scrub {
 
   rest() {
     this.still();
-    this.timer = setTimeout(() => { this.timer = 0; if (this.at !== this.home) this.rested(this.frames[this.at].eps); }, REST_MS);
+    this.timer = setTimeout(() => {
+      const { eps } = this.frames[this.at];
+      this.timer = 0;
+      if (eps === (this.told ?? this.frames[this.home]?.eps) || !this.rested(eps)) return;
+      this.heard();
+      this.told = eps;
+      this.patience = setTimeout(() => { this.heard(); if (!this.dragged && !this.timer) this.go(this.home); }, HEARD_MS);
+    }, REST_MS);
+  }
+
+  heard() {
+    clearTimeout(this.patience);
+    this.told = undefined;
   }
 
   // `ready` says of each frame whether all of it can be shown.

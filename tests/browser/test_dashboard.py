@@ -100,7 +100,10 @@ def test_a_change_of_one_grey_level_survives_to_the_screen(tab: Begin) -> None:
 def test_a_pasted_link_shows_the_same_case_at_once(tab: Begin, visit: Begin) -> None:
     page = tab().finished(CASE.replace("3&eps=4", "5&seed=3&image=7&eps=2"))
     page.wait_for_function("location.search.includes('phantom-test-0007')")
-    other = visit(scheme="dark").finished(page.url)
+    one, asked = visit(scheme="dark"), []
+    one.page.on("request", lambda request: asked.append(request.url))
+    other = one.finished(page.url)
+    assert not [url for url in asked if "/case/" in url], "it searched for its server"
     assert has_ground(other, "dark")
     assert page.locator(".verdict").inner_text() == other.locator(".verdict").inner_text()
     for tile in ("attacked-image", "attacked-shap", "difference-gradcam"):

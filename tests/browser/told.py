@@ -13,8 +13,20 @@ def seen(one: Any) -> str:
     words = page.locator("body").inner_text()[:1500]
     state = page.evaluate("document.querySelector('[data-test-script-state]')?.outerHTML")
     return "\n".join(
-        [page.url, str(state)[:300], words, *told(one.heard)[-30:], f"sent {len(one.sent)}"]
+        [
+            *(page.url, str(state)[:300], words, *told(one.heard)[-30:]),
+            *(f"sent {len(one.sent)}", *page.evaluate(PLACES)),
+        ]
     )
+
+
+# Where the larger parts of a page stand.
+PLACES = """() => ["[data-testid=stSidebar]", "[data-testid=stMainBlockContainer]",
+  "[data-testid=stMainBlockContainer] > div > *"].flatMap(s => [...document.querySelectorAll(s)])
+  .slice(0, 12).map(e => {
+    const { x, y, width, height } = e.getBoundingClientRect();
+    return `${e.dataset.testid || e.className} ${[x, y, width, height].map(Math.round)}`;
+  })"""
 
 
 def told(heard: list[bytes]) -> list[str]:
