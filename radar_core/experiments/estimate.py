@@ -25,6 +25,7 @@ PYTHON = (sys.executable, "-m", "radar_core.experiments.pilot")
 # range is a judgement; tests/experiments/test_estimate.py holds a run to a quarter to four times.
 FASTER, SLOWER = 0.6, 1.8
 A_FILE = 9_000  # bytes of a file of one cell beyond its rows
+RESULTS = 110_000  # bytes of tables, report and manifest, which grow little with the grid
 A_PART = 25  # bytes of a result's key in parts.txt
 A_WORKER = 5.0  # seconds until a worker process can compute
 
@@ -135,7 +136,7 @@ def estimate(spec: ExperimentSpec, rates: Rates, workers: int) -> Estimate:
     cells = chunks * len(spec.models) * len(spec.attacks)
     turns = math.ceil(cells / workers)  # of the workers, each a cell
     wall = turns * seconds * rates.images / cells + fits + A_WORKER
-    files = min(cells, LOOSE) * A_FILE + chunks * parts * A_PART
+    files = min(cells, LOOSE) * A_FILE + chunks * parts * A_PART + RESULTS
     size = 2 * rows * rates.images * rates.row + kept * rates.images + files  # results/, too
     known, needed = rates.earlier
     basis = f"{known} of {needed} rates from earlier runs" if known else ""
