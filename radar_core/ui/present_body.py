@@ -93,7 +93,7 @@ def _ahead(story: Story, state: Prepared) -> None:
         st.code(shlex.join(["python", "-m", "radar_core", "prepare", story.name]), language=None)
     else:
         polled(lambda: _show(key), active=True)
-    with st.expander("The steps", icon=":material/list:"):
+    with st.expander("The steps", icon=":material/list:", expanded=True):
         for number, step in enumerate(story.steps, 1):
             st.markdown(f"{number}. {plain(step.caption)}")
 
