@@ -36,7 +36,14 @@ def model() -> Classifier:
 
 
 def test_stages_arrive_in_order(data, model):
-    seen = list(run_curve(SPEC, data=data, model=model))
+    all_of_them = list(run_curve(SPEC, data=data, model=model))
+    seen = [
+        one
+        for one, again in zip(all_of_them, [None, *all_of_them[:-1]], strict=True)
+        if one is not again
+    ]
+    assert all(one is seen[-2] for one in all_of_them[5:-1]), "while the flip is searched for"
+    assert len(all_of_them) > len(seen), "between rounds of it, others may go first"
     assert [r.stage for r in seen] == ["frames", "explainer:gradcam"] * 3 + ["done"]
     outward = [[3, 4, 5, 6], [*range(1, 9)], [*range(11)]]
     assert [r.known for r in seen[::2]] == [*outward, outward[-1]], "from the case's own ε"

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import radar_core as radar
+from radar_core.api import flip_rounds
 from radar_core.errors import BadParameter
 from radar_core.runtime import count_passes
 from tests import toys
@@ -43,6 +44,13 @@ def test_the_bracket_holds_when_attacked_again():
     below = radar.attack(model, image, "pgd", flip.low, seed=3, steps=10)
     assert above.status == ("flipped",)
     assert below.status == ("held",)
+
+
+def test_something_else_may_be_computed_between_its_rounds():
+    model, image = toys.conv(), toys.images(4)[2]
+    *between, flip = flip_rounds(model, image, "pgd", seed=3, steps=5)
+    assert len(between) >= 2 and not any(between)
+    assert flip == radar.smallest_flip(model, image, "pgd", seed=3, steps=5)
 
 
 def test_frames_that_are_known_are_not_computed_again():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,41 @@ def smallest_flip(
 
     The other arguments, and what is raised, are those of `attack`.
     """
+    rounds = flip_rounds(
+        model,
+        image,
+        name,
+        grid=grid,
+        frames=frames,
+        target=target,
+        pattern=pattern,
+        seed=seed,
+        precision=precision,
+        progress=progress,
+        **parameters,
+    )
+    return next(flip for flip in rounds if flip is not None)
+
+
+def flip_rounds(
+    model: Classifier,
+    image: Tensor,
+    name: str,
+    *,
+    grid: str | Sequence[str | float | Epsilon] = "default",
+    frames: Sequence[AttackResult] | None = None,
+    target: str | None = None,
+    pattern: Pattern | None = None,
+    seed: int = 0,
+    precision: float = 0.02,
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> Iterator[Flip | None]:
+    """`smallest_flip` in rounds, between which something else may be computed.
+
+    Yields:
+        None after each round but the last, then what was found.
+    """
     method = ATTACKS.create(name, **parameters)
     if method.placing == "own":
         raise BadParameter(f"{method.title} has no ε: its strength is a parameter of its own")
@@ -105,14 +140,16 @@ def smallest_flip(
         if nearest is None:
             part = progress.part(0.0, 0.8)
             nearest = attack(model, clean, name, "own", progress=part, **more)
-        return _along(model, clean, nearest, progress)
+        yield _along(model, clean, nearest, progress)
+        return
     if frames is None:
         frames = attack_grid(model, clean, name, grid, progress=progress.part(0.0, 0.5), **more)
     axis = parse_grid([frame.eps for frame in frames], method.norm)
     tried = len(axis)
     first = next((i for i, frame in enumerate(frames) if flipped(frame)), None)
     if first is None:
-        return Flip(axis[-1], None, method.norm, axis[-1], False, tried)
+        yield Flip(axis[-1], None, method.norm, axis[-1], False, tried)
+        return
     low = axis[first - 1].value if first else 0.0
     high = axis[first].value
     normalised = axis[first].normalised
@@ -127,9 +164,10 @@ def smallest_flip(
         worked = next((i for i, frame in enumerate(found) if flipped(frame)), AT_ONCE)
         low = between[worked - 1] if worked else low
         high = between[worked] if worked < AT_ONCE else high
+        yield None
     best = Epsilon(high, normalised, method.norm)
     again = attack(model, clean, name, best, progress=progress.part(0.999, 1.0), **more)
-    return Flip(
+    yield Flip(
         Epsilon(low, normalised, method.norm),
         best,
         method.norm,

@@ -169,7 +169,7 @@ def run_curve(
 
     The other arguments, and what is raised, are those of `run_case`.
     """
-    from radar_core.api import after_saving, attack_grid, smallest_flip
+    from radar_core.api import after_saving, attack_grid, flip_rounds
     from radar_core.runtime import count_passes
 
     method = check_spec(spec)
@@ -224,9 +224,15 @@ def run_curve(
             with count_passes() as used:
                 changes = _explain(id, some, result, clean, data, model, part)
             yield (result := grown(used, **changes, stage=f"explainer:{id}"))
-    with count_passes() as used:
-        part, every = progress.part(0.8, 1.0), [result.frames[i] for i in range(len(axis))]
-        flip = smallest_flip(model, clean, spec.attack, frames=every, progress=part, **more)
+    part, every = progress.part(0.8, 1.0), [result.frames[i] for i in range(len(axis))]
+    rounds = flip_rounds(model, clean, spec.attack, frames=every, progress=part, **more)
+    flip = None
+    while flip is None:
+        with count_passes() as used:
+            flip = next(rounds)
+        if flip is None:
+            spent.add(used)
+            yield result  # nothing new is known; who is in more of a hurry goes in between
     progress.step(1.0, "done")
     yield grown(used, flip=flip, stage="done")
 

@@ -107,12 +107,13 @@ def curve_steps(spec: CaseSpec, upload: Upload | None = None, begin: str = "") -
         from radar_core.view.frames import curve_view
 
         data, case = _image(spec, upload)
-        model, view = load_model(spec.model), None
+        model, view, last = load_model(spec.model), None, None
         for result in run_curve(
             spec, data=data, model=model, case=case, begin=begin, progress=progress
         ):
-            kept = replace(result, case=replace(result.case, image=result.one.clean[0]))
-            view = curve_view(kept, view)
+            if view is None or result is not last:
+                kept = replace(result, case=replace(result.case, image=result.one.clean[0]))
+                view, last = curve_view(kept, view), result
             yield view
 
     return steps

@@ -41,7 +41,7 @@ class Job:
 
     Attributes:
         value: the last result; results before it are dropped. None before the first.
-        version: how many results there were.
+        version: how many results there were; one given again is no other.
         error: one sentence, where the state is *failed*.
         about: the hash of the upload that it works on; empty where it works on none.
         owners: who waits for it, and when each asked for it last.
@@ -291,7 +291,8 @@ class JobStore:
             job.error, state = BUG, "failed"
         else:
             with self._wake:
-                job.value, job.version = value, job.version + 1
+                job.version += value is not job.value
+                job.value = value
             return
         with self._wake:
             self._finish(job, state)

@@ -142,6 +142,13 @@ def test_results_are_there_as_they_come(store: JobStore, work: Work) -> None:
     assert (job.version, job.value.nbytes) == (3, 3)
 
 
+def test_a_result_given_again_is_no_other(store: JobStore) -> None:
+    one, other = Result(1), Result(2)
+    job = store.submit("a", lambda _: iter((one, one, other)), owner="one", slot="case")
+    until(lambda: ended(job))
+    assert (job.version, job.value) == (2, other)
+
+
 def test_moving_on_cancels_what_nobody_else_waits_for(store: JobStore, work: Work) -> None:
     running = store.submit("a", work.steps("a"), owner="one", slot="case")
     work.wait_for_one()
