@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import radar_core as radar
-from radar_core.api import flip_rounds
+from radar_core.api.flipping import flip_rounds
 from radar_core.errors import BadParameter
-from radar_core.runtime import count_passes
+from radar_core.runtime import Progress, count_passes
 from tests import toys
 
 
@@ -48,7 +48,10 @@ def test_the_bracket_holds_when_attacked_again():
 
 def test_something_else_may_be_computed_between_its_rounds():
     model, image = toys.conv(), toys.images(4)[2]
-    *between, flip = flip_rounds(model, image, "pgd", seed=3, steps=5)
+    more = {"seed": 3, "steps": 5}
+    frames = radar.attack_grid(model, image, "pgd", **more)
+    rounds = flip_rounds(model, image[None], "pgd", frames, progress=Progress(), **more)
+    *between, flip = rounds
     assert len(between) >= 2 and not any(between)
     assert flip == radar.smallest_flip(model, image, "pgd", seed=3, steps=5)
 

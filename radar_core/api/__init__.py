@@ -5,7 +5,7 @@ from radar_core.api.comparing import compare
 from radar_core.api.controls import benign_controls
 from radar_core.api.explaining import explain
 from radar_core.api.fitting import fit
-from radar_core.api.flipping import flip_rounds, smallest_flip
+from radar_core.api.flipping import smallest_flip
 from radar_core.api.localising import localise
 from radar_core.api.saving import after_saving
 
@@ -17,7 +17,6 @@ __all__ = [
     "compare",
     "explain",
     "fit",
-    "flip_rounds",
     "localise",
     "smallest_flip",
 ]

@@ -89,41 +89,6 @@ def smallest_flip(
 
     The other arguments, and what is raised, are those of `attack`.
     """
-    rounds = flip_rounds(
-        model,
-        image,
-        name,
-        grid=grid,
-        frames=frames,
-        target=target,
-        pattern=pattern,
-        seed=seed,
-        precision=precision,
-        progress=progress,
-        **parameters,
-    )
-    return next(flip for flip in rounds if flip is not None)
-
-
-def flip_rounds(
-    model: Classifier,
-    image: Tensor,
-    name: str,
-    *,
-    grid: str | Sequence[str | float | Epsilon] = "default",
-    frames: Sequence[AttackResult] | None = None,
-    target: str | None = None,
-    pattern: Pattern | None = None,
-    seed: int = 0,
-    precision: float = 0.02,
-    progress: Progress | None = None,
-    **parameters: Any,
-) -> Iterator[Flip | None]:
-    """`smallest_flip` in rounds, between which something else may be computed.
-
-    Yields:
-        None after each round but the last, then what was found.
-    """
     method = ATTACKS.create(name, **parameters)
     if method.placing == "own":
         raise BadParameter(f"{method.title} has no ε: its strength is a parameter of its own")
@@ -134,7 +99,35 @@ def flip_rounds(
     more: dict[str, Any] = {"target": target, "seed": seed, **parameters}
     if pattern is not None:
         more["pattern"] = pattern
-    if method.placing == "distance":
+    if not frames and method.placing == "budget":
+        frames = attack_grid(model, clean, name, grid, progress=progress.part(0.0, 0.5), **more)
+    rounds = flip_rounds(
+        model, clean, name, frames or (), precision=precision, progress=progress, **more
+    )
+    return next(flip for flip in rounds if flip is not None)
+
+
+def flip_rounds(
+    model: Classifier,
+    clean: Tensor,
+    name: str,
+    frames: Sequence[AttackResult],
+    *,
+    precision: float = 0.02,
+    progress: Progress,
+    **more: Any,
+) -> Iterator[Flip | None]:
+    """`smallest_flip` in rounds, between which something else may be computed.
+
+    Args:
+        clean: (1, 3, side, side), as the model sees it.
+        frames: of the grid; an attack that seeks the nearest example may have none.
+        more: for `attack`.
+
+    Yields:
+        None after each round but the last, then what was found.
+    """
+    if ATTACKS[name].placing == "distance":
         # Beyond its distance, a frame is the nearest example itself: it is not sought again.
         nearest = frames[-1] if frames and _holds_nearest(frames[-1]) else None
         if nearest is None:
@@ -142,13 +135,12 @@ def flip_rounds(
             nearest = attack(model, clean, name, "own", progress=part, **more)
         yield _along(model, clean, nearest, progress)
         return
-    if frames is None:
-        frames = attack_grid(model, clean, name, grid, progress=progress.part(0.0, 0.5), **more)
-    axis = parse_grid([frame.eps for frame in frames], method.norm)
+    norm = frames[0].norm
+    axis = parse_grid([frame.eps for frame in frames], norm)
     tried = len(axis)
     first = next((i for i, frame in enumerate(frames) if flipped(frame)), None)
     if first is None:
-        yield Flip(axis[-1], None, method.norm, axis[-1], False, tried)
+        yield Flip(axis[-1], None, norm, axis[-1], False, tried)
         return
     low = axis[first - 1].value if first else 0.0
     high = axis[first].value
@@ -158,19 +150,19 @@ def flip_rounds(
         rounds += 1
         between = [low + (high - low) * i / (AT_ONCE + 1) for i in range(1, AT_ONCE + 1)]
         part = progress.part(1 - 0.5**rounds, 1 - 0.5 ** (rounds + 1))
-        asked = [Epsilon(value, normalised, method.norm) for value in between]
+        asked = [Epsilon(value, normalised, norm) for value in between]
         found = attack_grid(model, clean, name, asked, progress=part, **more)
         tried += AT_ONCE
         worked = next((i for i, frame in enumerate(found) if flipped(frame)), AT_ONCE)
         low = between[worked - 1] if worked else low
         high = between[worked] if worked < AT_ONCE else high
         yield None
-    best = Epsilon(high, normalised, method.norm)
+    best = Epsilon(high, normalised, norm)
     again = attack(model, clean, name, best, progress=progress.part(0.999, 1.0), **more)
     yield Flip(
-        Epsilon(low, normalised, method.norm),
+        Epsilon(low, normalised, norm),
         best,
-        method.norm,
+        norm,
         axis[-1],
         flipped(again),
         tried + 1,

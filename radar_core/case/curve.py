@@ -169,7 +169,8 @@ def run_curve(
 
     The other arguments, and what is raised, are those of `run_case`.
     """
-    from radar_core.api import after_saving, attack_grid, flip_rounds
+    from radar_core.api import after_saving, attack_grid
+    from radar_core.api.flipping import flip_rounds
     from radar_core.runtime import count_passes
 
     method = check_spec(spec)
@@ -225,7 +226,7 @@ def run_curve(
                 changes = _explain(id, some, result, clean, data, model, part)
             yield (result := grown(used, **changes, stage=f"explainer:{id}"))
     part, every = progress.part(0.8, 1.0), [result.frames[i] for i in range(len(axis))]
-    rounds = flip_rounds(model, clean, spec.attack, frames=every, progress=part, **more)
+    rounds = flip_rounds(model, clean, spec.attack, every, progress=part, **more)
     flip = None
     while flip is None:
         with count_passes() as used:
