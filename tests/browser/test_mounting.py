@@ -1,4 +1,4 @@
-"""What Streamlit calls and is told: components, cleaned up late and ended once, and its server."""
+"""A component as Streamlit calls it: cleaned up late, in whatever order, and ended once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from radar_core.ui.front_door import complete
 from radar_core.ui.viewer import COMPONENTS
 from radar_core.view.blob import pack
 
@@ -84,30 +83,3 @@ def test_two_places_are_two(page: Any) -> None:
     page.evaluate("first()")
     page.locator("#one .root").wait_for(state="detached")
     assert page.locator("#other button[data-id]").count() == 3
-
-
-@pytest.mark.parametrize(
-    ("asked", "here", "server"),
-    [
-        ("/case", "/case", "https://host"),
-        ("/", "/", "https://host"),
-        ("/case", "/user/me/proxy/8501/case", "https://host/user/me/proxy/8501"),
-        ("/", "/user/me/proxy/8501/", "https://host/user/me/proxy/8501"),
-        ("/case", "/rewritten", None),
-    ],
-)
-def test_the_server_is_found_below_the_path_of_a_proxy(
-    page: Any, asked: str, here: str, server: str | None
-) -> None:
-    whole = complete('<head></head><div id="root">', asked)
-    code = whole.split("<script>")[1].split("</script>")[0]
-    told = page.evaluate(
-        """([code, pathname]) => {
-            const window = {}, location = { pathname, origin: "https://host" };
-            new Function("window", "location", code)(window, location);
-            return window.__streamlit;
-        }""",
-        [code, here],
-    )
-    assert (told and told["BACKEND_BASE_URL"]) == server
-    assert told is None or told["HOST_CONFIG"]["allowedOrigins"] == ["https://host"]
