@@ -1,13 +1,14 @@
 """How well LIME and KernelSHAP repeat, what explainers cost beside rivals, and memory, as JSON.
 
     python benchmarks/explainers.py --only repeat [--data PATH] [--model M] [--images 30]
-        [--methods lime kernelshap] [--reference 10000] [--cache FOLDER]
+        [--methods lime kernelshap] [--reference 10000]
     python benchmarks/explainers.py --only speed [--repeat 3]
     python benchmarks/explainers.py --only memory [--samples 200 2000]
 
 `repeat`: the five strongest superpixels at default settings and of the lime package (its own masks
 and fit, 1,000 samples; our superpixels and hidden content) against those of a fit to many
-independently drawn masks, read once an image and kept in the cache. `speed`: a pair of images on
+independently drawn masks, read once an image and kept in `benchmarks/references`, where those of
+30 images of HAM10000 lie: an hour of readings. `speed`: a pair of images on
 an untrained ResNet-50 beside two calls of the lime package and of shap.GradientExplainer, both at
 their defaults. `memory`: the largest resident size of a fresh process a run; Linux and macOS.
 """
@@ -47,6 +48,7 @@ from radar_core.explainers.superpixels import SHOWN, top
 from radar_core.runtime import Progress, describe, generator, versions
 
 CHUNK = 500  # independent masks drawn, read and cached at a time
+REFERENCES = Path(__file__).parent / "references"
 GAMES = ("lime", "kernelshap")
 METHODS = ("lime", "kernelshap", "rise", "shap")
 
@@ -109,27 +111,28 @@ def independent_coalitions(count: int, draws: torch.Generator) -> Tensor:
 
 
 def reference(
-    game: Game, name: str, size: int, cache: Path | None
+    game: Game, name: str, size: int, cache: Path
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Independent masks and what was read, the latter from the cache as far as it is there."""
     draw = {"lime": independent, "kernelshap": independent_coalitions}[name]
     chunks = -(-size // CHUNK)
     masks = [draw(game.count, generator(SEED, "reference", name, i)) for i in range(chunks)]
-    file = cache / f"{game.key()}-{name}.npz" if cache else None
-    read = np.load(file)["read"] if file and file.exists() else np.empty(0)
+    file = cache / f"{game.key()}-{name}.npz"
+    read = np.load(file)["read"] if file.exists() else np.empty(0)
     for i in range(len(read) // CHUNK, chunks):
         read = np.append(read, game.read(masks[i]))
-        if file:
-            partial = file.with_suffix(".part.npz")  # a run that is ended leaves no half file
-            np.savez(partial, read=read)
-            partial.replace(file)
+        partial = file.with_suffix(".part.npz")
+        np.savez(partial, read=read)
+        partial.replace(file)
     return torch.cat(masks)[:size].numpy(), read[:size]
 
 
-def fitted(
-    game: Game, name: str, size: int, cache: Path | None
-) -> tuple[NDArray[np.float64], float]:
+def fitted(game: Game, name: str, size: int, cache: Path) -> tuple[NDArray[np.float64], float]:
     """Coefficients of the reference, and how well those of its two halves agree."""
+    file = cache / f"{game.key()}-{name}-{size}.json"
+    if file.exists():
+        kept = json.loads(file.read_text())
+        return np.array(kept["coefficients"]), float(kept["halves"])
     masks, read = reference(game, name, size, cache)
     if name == "kernelshap":
         ends = torch.tensor([[True], [False]]).expand(2, game.count)
@@ -141,11 +144,16 @@ def fitted(
     for half in (side, ~side):
         used = half | (np.arange(len(masks)) < first)
         halves.append(fit(masks[used], read[used])[0])
-    return fit(masks, read)[0], overlap(*halves)
+    found, agreed = fit(masks, read)[0], overlap(*halves)
+    keep(file, {"coefficients": written(found), "halves": agreed})
+    return found, agreed
 
 
-def by_package(game: Game, seed: int) -> NDArray[np.float64]:
-    """The package's coefficients on our superpixels."""
+def by_package(game: Game, seed: int, cache: Path) -> NDArray[np.float64]:
+    """The package's coefficients on our superpixels, from the cache if they are there."""
+    file = cache / f"{game.key()}-package-{LIME_SAMPLES}-{seed}.json"
+    if file.exists():
+        return np.array(json.loads(file.read_text())["coefficients"])
     segments = game.segments.cpu().numpy()
     found = package(
         game.model,
@@ -158,7 +166,20 @@ def by_package(game: Game, seed: int) -> NDArray[np.float64]:
     values = np.zeros(game.count)
     for superpixel, coefficient in found.local_exp[game.target]:
         values[superpixel] = coefficient
+    keep(file, {"coefficients": written(values)})
     return values
+
+
+def keep(file: Path, values: dict[str, Any]) -> None:
+    """Write a result that took long; a run that is ended leaves no half file."""
+    partial = file.with_suffix(".part")
+    partial.write_text(json.dumps(values) + "\n")
+    partial.replace(file)
+
+
+def written(values: NDArray[np.float64]) -> list[float]:
+    """Coefficients to nine digits, of which a thousand masks make two."""
+    return [float(f"{value:.9g}") for value in values]
 
 
 def overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -181,9 +202,8 @@ def repeat(arguments: argparse.Namespace) -> dict[str, Any]:
     """Agreement with a reference of many independent masks, and of one seed with another."""
     model = load(arguments.model)
     data = radar.open_data(arguments.data, split="test")
-    cache = arguments.cache
-    if cache:
-        cache.mkdir(parents=True, exist_ok=True)
+    cache: Path = arguments.cache
+    cache.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for case in readable(data, in_turn(data, SEED), arguments.images):
         image = model.prepare(case.image)[0]
@@ -202,7 +222,7 @@ def repeat(arguments: argparse.Namespace) -> dict[str, Any]:
             row[f"{name}_passes"] = [m.passes.forward for m in made]
             row[f"{name}_stable"] = [m.facts["stable"] for m in made]
         if "lime" in arguments.methods:
-            found["package"] = [by_package(game, seed) for seed in SEEDS]
+            found["package"] = [by_package(game, seed, cache) for seed in SEEDS]
             row["package_passes"] = [LIME_SAMPLES] * len(SEEDS)
         for name, fits in found.items():
             truth = truths["kernelshap" if name == "kernelshap" else "lime"]
@@ -279,7 +299,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=30)
     parser.add_argument("--methods", nargs="+", choices=GAMES, default=GAMES, help="of repeat")
     parser.add_argument("--reference", type=int, default=10_000)
-    parser.add_argument("--cache", type=Path, help="folder in which readings are kept")
+    parser.add_argument("--cache", type=Path, default=REFERENCES, help="of what took long")
     parser.add_argument("--repeat", type=int, default=3, help="times each is timed")
     parser.add_argument("--samples", type=int, nargs="+", default=[200, 2000], help="of memory")
     parser.add_argument("--here", choices=METHODS, help=argparse.SUPPRESS)

@@ -55,7 +55,7 @@ class Viewer {
       this.show(head, before);
       this.root.dataset.ms ||= (performance.now() - since).toFixed(1); // from data to first picture
       // Painted: so many ms after the page was asked for.
-      if (first) requestAnimationFrame(() => setTimeout(() => tell("drawn", this.root.dataset.painted = Math.round(performance.now()))));
+      if (first) requestAnimationFrame(() => setTimeout(() => { tell("drawn", this.root.dataset.painted = Math.round(performance.now())); dispatchEvent(new Event("radar-drawn")); }));
       await this.decode(body, head, Object.values(head.images));
     } catch (error) {
       if (this.id === head.id) this.id = null; // so that the next blob, even the same, is tried again

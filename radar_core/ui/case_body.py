@@ -16,8 +16,10 @@ from radar_core.ui.controls import VIEWS, Wanted, looking
 from radar_core.ui.curve_body import curve, found_curve, leave_curve
 from radar_core.ui.defence_body import defences, leave_defences
 from radar_core.ui.export_body import export_section
-from radar_core.ui.floor_body import evidence, found_floor, leave_floor, noise_floor
+from radar_core.ui.first_look import FirstLook, remember
+from radar_core.ui.floor_body import evidence, floor_job, found_floor, leave_floor, noise_floor
 from radar_core.ui.jobs import Job, device_jobs
+from radar_core.ui.link import ADDRESS
 from radar_core.ui.metric_table import metric_table
 from radar_core.ui.polling import pictures_first, polled, visitor
 from radar_core.ui.report_body import report_section
@@ -34,28 +36,19 @@ if TYPE_CHECKING:
     from radar_core.view.frames import CurveView
 
 NOT_A_DEVICE = "Research software, not a medical device."
+SYNTHETIC = "Synthetic"
 _SHOWN, _CANCELLED, _COMPOSED = "case.shown", "case.cancelled", "case.composed"
+_KEPT = "case.kept"
 
 
 def header(wanted: Wanted) -> None:
     """Which case this is, its link, and how it is looked at."""
-    from radar_core.attacks import ATTACKS
-    from radar_core.models.store import list_models
-
-    titles = {info.name: info.title for info in list_models()}
-    name = wanted.upload.name if wanted.upload else wanted.entry.id if wanted.entry else "No image"
-    label = wanted.entry.label if wanted.entry else None
+    name, *beside = _heading(wanted)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.subheader(plain(name), anchor=False, width="content")
-        if label:
-            st.badge(f"true label {plain(label)}", color="gray")
-        model = titles.get(st.session_state["model"])
-        if model:
-            st.badge(plain(model), color="gray")
-        if wanted.spec:
-            st.badge(cast(Any, ATTACKS[wanted.spec.attack]).title, color="gray")
-        if wanted.data is not None and wanted.data.synthetic:
-            st.badge("Synthetic", color="gray", icon=":material/science:")
+        for said in beside:
+            icon = ":material/science:" if said == SYNTHETIC else None
+            st.badge(plain(said), color="gray", icon=icon)
         st.space("stretch")
         share(wanted)
         st.segmented_control(
@@ -68,6 +61,26 @@ def header(wanted: Wanted) -> None:
             persist_state="session",
             help="Look: one sentence, the pictures, plain words. Tune: every setting and number.",
         )
+
+
+def _heading(wanted: Wanted) -> list[str]:
+    """The image's name, and what stands beside it."""
+    from radar_core.attacks import ATTACKS
+    from radar_core.models.store import list_models
+
+    said = [
+        wanted.upload.name if wanted.upload else wanted.entry.id if wanted.entry else "No image"
+    ]
+    if wanted.entry and wanted.entry.label:
+        said.append(f"true label {wanted.entry.label}")
+    titles = {info.name: info.title for info in list_models()}
+    if st.session_state["model"] in titles:
+        said.append(titles[st.session_state["model"]])
+    if wanted.spec:
+        said.append(cast(Any, ATTACKS[wanted.spec.attack]).title)
+    if wanted.data is not None and wanted.data.synthetic:
+        said.append(SYNTHETIC)
+    return said
 
 
 def body(wanted: Wanted) -> None:
@@ -148,6 +161,8 @@ def _show(wanted: Wanted, spec: CaseSpec) -> bool:
         for note in view.result.notes if view else ():
             st.markdown(f":small[:orange[:material/info: {plain(note)}]]")
         columns = [(id, short(cast(Any, EXPLAINERS[id]).title)) for id in spec.explainers]
+        if view is not None and job is not None and job.state == "done":
+            _keep(wanted, view)
         turned = viewer(
             _composed(view, shown, spec)
             or waiting(columns, eps=epsilon_label(spec), look=looking()),
@@ -185,6 +200,33 @@ def _composed(view: CaseView | None, shown: CaseView | None, spec: CaseSpec) -> 
     return cast(bytes, last[1])
 
 
+def _keep(wanted: Wanted, view: CaseView) -> None:
+    """What the next browser that opens this address is shown first; an upload is its own visit's.
+
+    The floor is waited for: its words come one by one.
+    """
+    if wanted.data is None or wanted.entry is None:
+        return
+    job = floor_job(view.result)
+    floor = found_floor(view.result) if job is None or not job.active else None
+    parts = (view, floor, looking())
+    before = st.session_state.get(_KEPT)
+    if before is not None and all(a is b for a, b in zip(before, parts, strict=True)):
+        return
+    st.session_state[_KEPT] = parts
+    look = FirstLook(
+        data=view.result.spec.data,
+        model=view.result.spec.model,
+        heading=tuple(_heading(wanted)),
+        said=_said(view),
+        blob=composed(view, None, floor, look=looking()),
+    )
+    query = dict(ADDRESS.written or {})
+    remember(query, look)
+    if wanted.entry.id == wanted.data.entries[0].id:  # which an address need not name
+        remember({k: v for k, v in query.items() if k != "image"}, look)
+
+
 def _along(view: CaseView, spec: CaseSpec) -> bool:
     """Whether a case is the one wanted but for ε and the choice of explainers."""
     return replace(view.result.spec, eps=spec.eps, explainers=spec.explainers) == spec
@@ -205,12 +247,15 @@ def _status(job: Job | None, spec: CaseSpec, view: CaseView | None) -> None:
             st.progress(job.fraction, text=f"{job.fraction:.0%} · {plain(_doing(job, spec))}")
             st.button("Cancel", key="cancel", type="tertiary", on_click=_cancel, args=(spec,))
         elif view is not None:
-            said = [NOT_A_DEVICE, f"Took {view.result.seconds:.1f} s."]
-            if not looking():
-                said.append(plain(machine().note))
-            quiet(" ".join(said))
+            quiet(plain(_said(view)))
     if view is not None and unchanged(view.result):
         quiet(SAME)
+
+
+def _said(view: CaseView) -> str:
+    """The line above the pictures of a case that is done."""
+    said = f"{NOT_A_DEVICE} Took {view.result.seconds:.1f} s."
+    return said if looking() else f"{said} {machine().note}"
 
 
 def _doing(job: Job, spec: CaseSpec) -> str:

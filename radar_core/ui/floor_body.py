@@ -35,9 +35,14 @@ def leave_floor() -> None:
     AFTER.leave()
 
 
+def floor_job(result: CaseResult) -> Job | None:
+    """The job that computes the noise floor of a case, if there is one."""
+    return device_jobs().get(_key(result), visitor())
+
+
 def found_floor(result: CaseResult) -> FloorResult | None:
     """The noise floor of a case, as far as it is known."""
-    job = device_jobs().get(_key(result), visitor())
+    job = floor_job(result)
     floor = cast("FloorResult | None", job.value if job else None)
     return floor if floor is not None and floor.places else None
 

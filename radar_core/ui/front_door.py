@@ -1,7 +1,8 @@
 """The page that every visit begins with, completed so that a browser need not search or wait.
 
 Streamlit's own page looks for its server under the address of each page in turn, asks it for
-settings, and loads the code of each element when it first meets one. All of that is known here.
+settings, and loads the code of each element when it first meets one. All of that is known here; and
+so may be what the address shows (see `radar_core.ui.first_look`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from functools import cache
 from pathlib import Path
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from radar_core.ui import first_look
 
 STATIC = Path(st.__file__).parent / "static"
 # The elements of the case page's first screenful, by the names of Streamlit's files.
@@ -21,6 +25,10 @@ ELEMENTS = (
     *("BidiComponent", "Button", "ButtonGroup", "Checkbox", "Multiselect", "NumberInput"),
     *("Progress", "Selectbox", "Slider", "TextInput"),
 )
+CASE = "case"  # the page of which the first look is kept
+BEGINS = re.compile(r'<script type="module" crossorigin src="(\./static/js/[\w.-]+)"></script>')
+# What Streamlit's code needs: it would be in the way of what is drawn before that begins.
+NEEDED = re.compile(r'<link rel="(?:stylesheet|modulepreload|preload)"[^>]*>', re.DOTALL)
 # As `/_stcore/host-config` answers, but that no other site may talk to the page.
 HOST = {
     "useExternalAuthToken": False,
@@ -53,6 +61,9 @@ class FrontDoor:
         if scope["type"] != "http" or scope["method"] != "GET" or not _wants_page(scope):
             await self.app(scope, receive, send)
             return
+        look = None
+        if _below(scope["path"]) == CASE:
+            look = await run_in_threadpool(first_look.find, scope["query_string"].decode("latin-1"))
         dropped = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
         headers = [(name, value) for name, value in scope["headers"] if name not in dropped]
         start: Message | None = None
@@ -70,7 +81,7 @@ class FrontDoor:
             else:
                 body += message.get("body", b"")
                 if not message.get("more_body"):
-                    whole = complete(body.decode(), scope["path"]).encode()
+                    whole = complete(body.decode(), scope["path"], look).encode()
                     kept = (b"content-length", b"etag", b"last-modified")
                     given = [(n, v) for n, v in start["headers"] if n.lower() not in kept]
                     length = (b"content-length", str(len(whole)).encode())
@@ -80,23 +91,30 @@ class FrontDoor:
         await self.app({**scope, "headers": headers}, receive, completed)
 
 
-def complete(page: str, path: str) -> str:
+def complete(page: str, path: str, look: first_look.FirstLook | None = None) -> str:
     """Streamlit's page with what it would otherwise search for and load later.
 
     Args:
         path: of the address that was asked for, as the server sees it.
+        look: what is known of the address; it is drawn before Streamlit's own code begins.
     """
     if '<div id="root">' not in page:
         return page
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    below = path.strip("/").removeprefix(base).strip("/")
-    where = json.dumps(f"/{below}").replace("<", "\\u003c")
+    where = json.dumps(f"/{_below(path)}").replace("<", "\\u003c")
     preloads = "".join(
         f'<link rel="modulepreload" crossorigin href="./static/js/{name}">'
         for name in needed(ELEMENTS)
         if name not in page
     )
-    return page.replace("</head>", SCRIPT % (where, json.dumps(HOST)) + preloads + "</head>", 1)
+    whole = page.replace("</head>", SCRIPT % (where, json.dumps(HOST)) + preloads + "</head>", 1)
+    begins = BEGINS.search(whole)
+    if look is None or begins is None:
+        return whole
+    links = "".join(NEEDED.findall(whole))
+    drawn = first_look.script(look, links, begins.group(1))
+    return (
+        NEEDED.sub("", whole).replace(begins.group(0), "").replace("</body>", drawn + "</body>", 1)
+    )
 
 
 @cache
@@ -112,6 +130,12 @@ def needed(elements: Sequence[str]) -> tuple[str, ...]:
             code = (folder / name).read_text(encoding="utf-8")
             waiting += re.findall(r"""(?:from|import)[`"']\./([\w.-]+\.js)[`"']""", code)
     return tuple(found)
+
+
+def _below(path: str) -> str:
+    """A path as the server sees it, below its own."""
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    return path.strip("/").removeprefix(base).strip("/")
 
 
 def _wants_page(scope: Scope) -> bool:

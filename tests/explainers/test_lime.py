@@ -155,3 +155,52 @@ def test_orthogonal_blocks_settle_faster_than_independent_masks(monkeypatch: pyt
             )
         independent.append(missed(lime.surrogate(masks.numpy(), read.double().numpy())[0]))
     assert np.mean(ours) < 0.8 * np.mean(independent)
+
+
+def test_the_emulated_fit_is_the_package_s_with_many_masks_whatever_is_read():
+    draws = np.random.default_rng(3)
+    masks = draws.random((40_000, 8)) < 0.5
+    sides = masks * 2.0 - 1
+    for read in (
+        0.5 + 0.4 * sides[:, 0] * sides[:, 1] * sides[:, 2] - 0.05 * sides[:, 3],  # not monotone
+        np.exp(-3 + sides @ draws.normal(0, 0.3, 8)),
+        (sides @ draws.normal(0, 1, 8) > 0).astype(float),  # 0s and 1s alone
+        1e-9 * (1 + 0.5 * sides[:, 4]),
+    ):
+        theirs, said = lime.surrogate(masks, read)
+        ours, told = lime.emulated(masks, read)
+        assert np.linalg.norm(ours - theirs) < 0.05 * np.linalg.norm(theirs)
+        assert told["r2"] == pytest.approx(said["r2"], abs=1e-3)
+
+
+def test_the_emulated_fit_errs_less_with_few_masks_of_a_reading_that_saturates():
+    draws = np.random.default_rng(4)
+    pull = draws.normal(0, 0.7, 30)
+
+    def read(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return 1 / (1 + np.exp(3 - (masks * 2.0 - 1) @ pull))
+
+    many = draws.random((60_000, 30)) < 0.5
+    truth, _ = lime.surrogate(many, read(many))
+    missed = {lime.surrogate: [], lime.emulated: []}
+    for _ in range(10):
+        masks = draws.random((200, 30)) < 0.5
+        for fit, errors in missed.items():
+            errors.append(np.linalg.norm(fit(masks, read(masks))[0] - truth))
+    assert np.mean(missed[lime.emulated]) < 0.6 * np.mean(missed[lime.surrogate])
+
+
+@pytest.mark.parametrize("read", [np.full(64, 0.3), np.zeros(64), np.ones(64)])
+def test_one_reading_under_all_masks_gives_no_superpixel_any_weight(read: NDArray[np.float64]):
+    masks = np.random.default_rng(5).random((64, 6)) < 0.5
+    coefficients, said = lime.emulated(masks, read)
+    assert coefficients == pytest.approx(np.zeros(6), abs=1e-12)
+    assert np.isfinite(said["r2"])
+
+
+def test_readings_that_two_superpixels_decide_alone_have_a_finite_fit():
+    masks = np.random.default_rng(6).random((96, 12)) < 0.5
+    coefficients, said = lime.emulated(masks, (masks[:, 0] & masks[:, 1]).astype(float))
+    assert np.isfinite(coefficients).all() and superpixels.top(coefficients) >= {0, 1}
+    assert coefficients[:2].min() > 3 * np.abs(coefficients[2:]).max()
+    assert 0 < said["r2"] < 1

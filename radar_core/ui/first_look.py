@@ -1,0 +1,140 @@
+"""The pictures that a page showed last under an address, for the next browser that opens it.
+
+Streamlit starts in a browser for a second before it asks for anything. What is already known of an
+address is drawn meanwhile by the same viewer, and gives way to the page (`first_look.js`).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import streamlit as st
+
+from radar_core.settings import ROOT
+from radar_core.ui.link import AS, DEFAULTS
+
+COMPONENTS = ROOT / "assets" / "components"
+SCRIPTS = ("base", "zoom", "paint", "bars", "scrub", "swipe", "tile", "panels", "first_look")
+MOST, MOST_BYTES = 32, 64 * 2**20
+# The names that the components know them by, and Streamlit's of the same colours.
+COLOURS = {
+    "text-color": "textColor",
+    "background-color": "backgroundColor",
+    "border-color": "borderColor",
+    "primary-color": "primaryColor",
+    "blue-text-color": "blueTextColor",
+    "orange-text-color": "orangeTextColor",
+    "gray-text-color": "grayTextColor",
+    "badge-color": "grayBackgroundColor",
+    "side-color": "sidebar.backgroundColor",
+}
+
+Key = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class FirstLook:
+    """What was shown.
+
+    Attributes:
+        data, model: what the case is of; where one is gone, so is the case.
+        heading: the name of the image, then what stands beside it.
+        said: the line above the pictures.
+        blob: the pictures, see `radar_core.view.blob`.
+    """
+
+    data: str
+    model: str
+    heading: tuple[str, ...]
+    said: str
+    blob: bytes
+
+
+_looks: OrderedDict[Key, FirstLook] = OrderedDict()
+_lock = threading.Lock()
+
+
+def remember(query: Mapping[str, str], look: FirstLook) -> None:
+    """Keep what an address shows; what was asked for the longest ago goes first."""
+    with _lock:
+        _looks[_key(query)] = look
+        _looks.move_to_end(_key(query))
+        while len(_looks) > MOST or sum(len(one.blob) for one in _looks.values()) > MOST_BYTES:
+            _looks.popitem(last=False)
+
+
+def find(query: str) -> FirstLook | None:
+    """What an address showed last; None where nothing is known, or its data or model is gone.
+
+    Args:
+        query: of the address, as a browser sends it.
+    """
+    key = _key(dict(parse_qsl(query, keep_blank_values=True)))
+    with _lock:
+        look = _looks.get(key)
+        if look is None:
+            return None
+        _looks.move_to_end(key)
+    from radar_core.models.store import list_models
+    from radar_core.ui.compute import data_names
+
+    there = look.data in data_names() and look.model in [info.name for info in list_models()]
+    return look if there else None
+
+
+def forget() -> None:
+    """Keep nothing."""
+    with _lock:
+        _looks.clear()
+
+
+def _key(query: Mapping[str, str]) -> Key:
+    """An address without what it need not say: defaults, and the digest of earlier numbers."""
+    usual = {k: ",".join(v) if isinstance(v, tuple) else str(v) for k, v in DEFAULTS.items()}
+    return frozenset((k, v) for k, v in query.items() if k != AS and usual.get(k) != v)
+
+
+def script(look: FirstLook, links: str, start: str) -> str:
+    """The code that draws it, with the pictures: asked for by itself, they would come too late.
+
+    Args:
+        links: what the page's own code needs.
+        start: the module that begins it, once the pictures are painted.
+    """
+    told = {
+        "heading": look.heading,
+        "said": look.said,
+        "css": _joined("css"),
+        "themes": _themes(),
+        "blob": base64.b64encode(look.blob).decode(),
+        "links": links,
+        "start": start,
+    }
+    inside = json.dumps(told).replace("<", "\\u003c")
+    return f"<script>(() => {{\n{_joined('js')}\nfirstLook({inside});\n}})();</script>"
+
+
+@cache
+def _joined(ending: str) -> str:
+    files = (COMPONENTS / f"{name}.{ending}" for name in SCRIPTS)
+    return "\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
+
+
+def _themes() -> dict[str, dict[str, Any]]:
+    shared = {
+        "font": st.get_option("theme.font"),
+        "base-radius": st.get_option("theme.baseRadius"),
+        "button-radius": st.get_option("theme.buttonRadius"),
+    }
+    return {
+        kind: shared | {ours: st.get_option(f"theme.{kind}.{its}") for ours, its in COLOURS.items()}
+        for kind in ("light", "dark")
+    }
