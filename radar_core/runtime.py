@@ -89,6 +89,12 @@ def machine() -> Machine:
     return Machine(device, name, threads, wish.precision, fell_back, note)
 
 
+def device_kind() -> str:
+    """What numbers are bit for bit the same on, as `cpu (x86_64)` or `cuda (NVIDIA H200)`."""
+    found = machine()
+    return f"{found.device.split(':')[0]} ({found.name})"
+
+
 def device() -> torch.device:
     """The torch device of this process."""
     import torch

@@ -9,7 +9,11 @@ const NARROW = 768; // below it Streamlit folds its sidebar away
 
 async function firstLook({ heading, said, css, themes, blob, links, start: module }) {
   const start = () => {
-    document.head.insertAdjacentHTML("beforeend", links);
+    for (const attributes of links) {
+      const link = el("link");
+      for (const [name, value] of Object.entries(attributes)) link.setAttribute(name, value);
+      document.head.append(link);
+    }
     import(module);
   };
   const host = el("div"), inner = el("div", "inner"), top = el("div", "heading");

@@ -56,7 +56,13 @@ def html(manifest: Mapping[str, Any], rows: DataFrame, consistency: DataFrame) -
         for model in spec.models:
             of_model = consistency[consistency.model == model] if len(consistency) else consistency
             parts.append(_explanations(model, of_model, headline, spec))
-    parts += [_fragile(rows), _costs(rows), _failures(rows), _how(spec), _made_with(manifest)]
+    parts += [
+        _fragile(rows),
+        _costs(rows),
+        _failures(rows),
+        _how(spec),
+        _made_with(manifest, summary.devices(rows)),
+    ]
     return "\n".join([*parts, "</html>"])
 
 
@@ -318,10 +324,14 @@ def _how(spec: ExperimentSpec) -> str:
     return "<h2>How</h2><ul>" + "".join(f"<li>{text(p)}</li>" for p in points) + "</ul>"
 
 
-def _made_with(manifest: Mapping[str, Any]) -> str:
+def _made_with(manifest: Mapping[str, Any], devices: Sequence[str]) -> str:
+    where = f"Computed on {text(', '.join(devices))}. " if devices else ""
+    if len(devices) > 1:
+        where += "Numbers of one kind of device repeat bit for bit, those of two nearly. "
     models = ", ".join(f"{name} {sha[:16]}" for name, sha in manifest["models"].items())
     return (
         f"<p><code>{text(manifest.get('command', ''))}</code></p>"
         f"<p class=quiet>{text(manifest.get('engine', ''))}. {text(manifest['versions'])} "
+        f"{where}"
         f"Experiment {text(manifest['key'])}; models by sha256: {text(models)}.</p>"
     )

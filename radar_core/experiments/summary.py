@@ -179,6 +179,11 @@ def by_image(rows: DataFrame) -> DataFrame:
     )
 
 
+def devices(rows: DataFrame) -> list[str]:
+    """The kinds of device on which the results were computed."""
+    return sorted({str(kind) for kind in rows.status[rows.kind == "cost"].unique()} - {""})
+
+
 def costs(rows: DataFrame) -> DataFrame:
     """What it took: a row a model and method; passes and seconds in all and an image."""
     import pandas as pd

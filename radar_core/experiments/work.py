@@ -15,7 +15,7 @@ from radar_core.case import ground
 from radar_core.errors import AttackFailed, BadImage, BadModel, BadParameter
 from radar_core.experiments.cells import Cell, Part
 from radar_core.experiments.found import Found, Row
-from radar_core.runtime import Passes, Progress, count_passes
+from radar_core.runtime import Passes, Progress, count_passes, device_kind
 
 if TYPE_CHECKING:
     from radar_core.attacks.pattern import Pattern
@@ -137,6 +137,7 @@ class _Work:
         self._row(
             part,
             kind="cost",
+            status=device_kind(),
             seconds=seconds / of,
             forward=passes.forward / of,
             backward=passes.backward / of,

@@ -10,7 +10,7 @@ import base64
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -24,13 +24,16 @@ from radar_core.ui.link import AS, DEFAULTS
 COMPONENTS = ROOT / "assets" / "components"
 SCRIPTS = ("base", "zoom", "paint", "bars", "scrub", "swipe", "tile", "panels", "first_look")
 MOST, MOST_BYTES = 32, 64 * 2**20
+LARGEST = 3 * 2**20  # it comes with the page, before anything else
 # The names that the components know them by, and Streamlit's of the same colours.
 COLOURS = {
     "text-color": "textColor",
     "background-color": "backgroundColor",
     "border-color": "borderColor",
     "primary-color": "primaryColor",
+    "blue-color": "blueColor",
     "blue-text-color": "blueTextColor",
+    "orange-color": "orangeColor",
     "orange-text-color": "orangeTextColor",
     "gray-text-color": "grayTextColor",
     "badge-color": "grayBackgroundColor",
@@ -65,8 +68,10 @@ _lock = threading.Lock()
 def remember(query: Mapping[str, str], look: FirstLook) -> None:
     """Keep what an address shows; what was asked for the longest ago goes first."""
     with _lock:
+        _looks.pop(_key(query), None)
+        if len(look.blob) > LARGEST:
+            return
         _looks[_key(query)] = look
-        _looks.move_to_end(_key(query))
         while len(_looks) > MOST or sum(len(one.blob) for one in _looks.values()) > MOST_BYTES:
             _looks.popitem(last=False)
 
@@ -102,11 +107,11 @@ def _key(query: Mapping[str, str]) -> Key:
     return frozenset((k, v) for k, v in query.items() if k != AS and usual.get(k) != v)
 
 
-def script(look: FirstLook, links: str, start: str) -> str:
+def script(look: FirstLook, links: Sequence[Mapping[str, str]], start: str) -> str:
     """The code that draws it, with the pictures: asked for by itself, they would come too late.
 
     Args:
-        links: what the page's own code needs.
+        links: what the page's own code needs, the attributes of each.
         start: the module that begins it, once the pictures are painted.
     """
     told = {

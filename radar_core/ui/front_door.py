@@ -28,7 +28,9 @@ ELEMENTS = (
 CASE = "case"  # the page of which the first look is kept
 BEGINS = re.compile(r'<script type="module" crossorigin src="(\./static/js/[\w.-]+)"></script>')
 # What Streamlit's code needs: it would be in the way of what is drawn before that begins.
-NEEDED = re.compile(r'<link rel="(?:stylesheet|modulepreload|preload)"[^>]*>', re.DOTALL)
+NEEDED = re.compile(r'<link\s+rel="(?:stylesheet|modulepreload)"[^>]*>')
+ATTRIBUTE = re.compile(r'(?<=\s)([\w-]+)(?:="([^"]*)")?')
+FONT = re.compile(r'<link\s+rel="preload"[^>]*\sas="font"[^>]*>')  # of Streamlit's own theme
 # As `/_stcore/host-config` answers, but that no other site may talk to the page.
 HOST = {
     "useExternalAuthToken": False,
@@ -100,6 +102,7 @@ def complete(page: str, path: str, look: first_look.FirstLook | None = None) -> 
     """
     if '<div id="root">' not in page:
         return page
+    page = FONT.sub("", page)
     where = json.dumps(f"/{_below(path)}").replace("<", "\\u003c")
     preloads = "".join(
         f'<link rel="modulepreload" crossorigin href="./static/js/{name}">'
@@ -110,7 +113,7 @@ def complete(page: str, path: str, look: first_look.FirstLook | None = None) -> 
     begins = BEGINS.search(whole)
     if look is None or begins is None:
         return whole
-    links = "".join(NEEDED.findall(whole))
+    links = [dict(ATTRIBUTE.findall(link)) for link in NEEDED.findall(whole)]
     drawn = first_look.script(look, links, begins.group(1))
     return (
         NEEDED.sub("", whole).replace(begins.group(0), "").replace("</body>", drawn + "</body>", 1)

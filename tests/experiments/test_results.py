@@ -16,8 +16,10 @@ from radar_core.experiments.consistency import (
     summarise,
     true_positive_rate,
 )
+from radar_core.experiments.report import html
 from radar_core.experiments.results import TABLES, latex, write_results
 from radar_core.experiments.store import ExperimentStore
+from radar_core.runtime import device_kind
 
 
 def outcome(image, label, first, reads, status, **more):
@@ -163,6 +165,22 @@ def test_everything_is_written(whole):
     assert "What the attacks did" in page and "typed &lt;x&gt;" in page
     assert "<script" not in page and "http" not in page
     assert "nan" not in page.replace("Nanum", "")
+    assert f"Computed on {device_kind()}. " in page and "bit for bit" not in page
+
+
+def test_a_report_says_on_which_kinds_of_device_it_was_computed(whole):
+    store = ExperimentStore(whole)
+    rows, manifest = store.rows(store.wanted()), store.manifest()
+    rows["status"] = rows.status.astype(str)
+    first = rows.index[rows.kind == "cost"][0]
+    rows.loc[first, "status"] = "cuda (NVIDIA <H200>)"
+    assert summary.devices(rows) == sorted([device_kind(), "cuda (NVIDIA <H200>)"])
+    page = html(manifest, rows, summarise(rows))
+    assert "cuda (NVIDIA &lt;H200&gt;)" in page and "one kind of device repeat bit for bit" in page
+    rows.loc[rows.kind == "cost", "status"] = ""  # written by an earlier version
+    assert summary.devices(rows) == [] and "Computed on" not in html(
+        manifest, rows, summarise(rows)
+    )
 
 
 def test_latex_escapes_what_it_would_read_as_a_command():

@@ -72,6 +72,10 @@ def test_the_code_of_the_first_elements_is_named_once(client: TestClient) -> Non
     assert all((STATIC / "static" / "js" / name).is_file() for name in named)
 
 
+def test_a_font_that_no_page_uses_is_not_asked_for() -> None:
+    assert 'as="font"' in PAGE and 'as="font"' not in complete(PAGE, "/case")
+
+
 def test_a_path_below_which_all_is_served_is_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'const page = "/lab/case"' in complete(PAGE, "/lab/case")
     monkeypatch.setattr("streamlit.get_option", {"server.baseUrlPath": "lab/"}.get)
