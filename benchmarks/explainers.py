@@ -42,7 +42,7 @@ from benchmarks.methods import load
 from radar_core.data.sampling import in_turn, readable
 from radar_core.explainers import superpixels
 from radar_core.explainers.kernelshap import shapley
-from radar_core.explainers.lime import Lime, surrogate
+from radar_core.explainers.lime import KERNEL_WIDTH, Lime, surrogate
 from radar_core.explainers.masking import hidden_content
 from radar_core.explainers.superpixels import SHOWN, top
 from radar_core.runtime import Progress, describe, generator, versions
@@ -130,9 +130,8 @@ def reference(
 def fitted(game: Game, name: str, size: int, cache: Path) -> tuple[NDArray[np.float64], float]:
     """Coefficients of the reference, and how well those of its two halves agree."""
     file = cache / f"{game.key()}-{name}-{size}.json"
-    if file.exists():
-        kept = json.loads(file.read_text())
-        return np.array(kept["coefficients"]), float(kept["halves"])
+    if before := kept(file):
+        return np.array(before["coefficients"]), float(before["halves"])
     masks, read = reference(game, name, size, cache)
     if name == "kernelshap":
         ends = torch.tensor([[True], [False]]).expand(2, game.count)
@@ -152,8 +151,8 @@ def fitted(game: Game, name: str, size: int, cache: Path) -> tuple[NDArray[np.fl
 def by_package(game: Game, seed: int, cache: Path) -> NDArray[np.float64]:
     """The package's coefficients on our superpixels, from the cache if they are there."""
     file = cache / f"{game.key()}-package-{LIME_SAMPLES}-{seed}.json"
-    if file.exists():
-        return np.array(json.loads(file.read_text())["coefficients"])
+    if found := kept(file):
+        return np.array(found["coefficients"])
     segments = game.segments.cpu().numpy()
     found = package(
         game.model,
@@ -170,10 +169,21 @@ def by_package(game: Game, seed: int, cache: Path) -> NDArray[np.float64]:
     return values
 
 
+def made_with() -> dict[str, Any]:
+    """What the fits of a reference depend on beside its readings."""
+    return {"lime": versions().get("lime"), "kernel_width": KERNEL_WIDTH}
+
+
+def kept(file: Path) -> dict[str, Any] | None:
+    """A result that was kept, unless it was made with something else."""
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found if found.get("made_with") == made_with() else None
+
+
 def keep(file: Path, values: dict[str, Any]) -> None:
     """Write a result that took long; a run that is ended leaves no half file."""
     partial = file.with_suffix(".part")
-    partial.write_text(json.dumps(values) + "\n")
+    partial.write_text(json.dumps({"made_with": made_with(), **values}) + "\n")
     partial.replace(file)
 
 

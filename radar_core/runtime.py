@@ -90,7 +90,7 @@ def machine() -> Machine:
 
 
 def device_kind() -> str:
-    """What numbers are bit for bit the same on, as `cpu (x86_64)` or `cuda (NVIDIA H200)`."""
+    """As `cpu (x86_64)` or `cuda (NVIDIA H200)`: on another kind, last digits may differ."""
     found = machine()
     return f"{found.device.split(':')[0]} ({found.name})"
 

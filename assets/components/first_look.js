@@ -3,19 +3,11 @@
 // to say, or is asked for something.
 
 const PATIENCE_MS = 8000; // with a page that says nothing
-const HEAD_START_MS = 500; // for the pictures, before the page's own code may begin
 const FADES_MS = 400; // how long Streamlit takes to show what it has drawn
 const NARROW = 768; // below it Streamlit folds its sidebar away
 
-async function firstLook({ heading, said, css, themes, blob, links, start: module }) {
-  const start = () => {
-    for (const attributes of links) {
-      const link = el("link");
-      for (const [name, value] of Object.entries(attributes)) link.setAttribute(name, value);
-      document.head.append(link);
-    }
-    import(module);
-  };
+// `radarBegins` is how the page's own code begins.
+async function firstLook({ heading, said, css, size, themes, blob }) {
   const host = el("div"), inner = el("div", "inner"), top = el("div", "heading");
   host.id = "first-look";
   host.inert = true;
@@ -24,7 +16,7 @@ async function firstLook({ heading, said, css, themes, blob, links, start: modul
   for (const [name, value] of Object.entries(themes[dark ? "dark" : "light"])) host.style.setProperty(`--st-${name}`, value);
   host.style.setProperty("--side", innerWidth > NARROW ? `${kept("sidebarWidth") || 288}px` : "0px");
   host.style.colorScheme = dark ? "dark" : "light";
-  document.documentElement.style.fontSize = "15px"; // as Streamlit sets it
+  document.documentElement.style.fontSize = size; // as Streamlit sets it
   const shadow = host.attachShadow({ mode: "closed" }), style = el("style", "", css);
   heading.forEach((text, i) => top.append(el(i ? "span" : "b", "", text)));
   top.append(el("i", "stretch"), el("i", "share"), el("i", "view"));
@@ -36,10 +28,11 @@ async function firstLook({ heading, said, css, themes, blob, links, start: modul
 
   const viewer = new Viewer(inner), watched = new MutationObserver(() => { if (elsewhere()) leave(); });
   const path = location.pathname, events = ["pointerdown", "keydown", "wheel"];
-  const elsewhere = () => location.pathname !== path || document.querySelector("#root :is([data-testid=stAlert], [data-testid=stException], [data-testid=stDialog], [data-testid=stSkeleton])");
+  const elsewhere = () => location.pathname !== path || document.querySelector("#root :is([data-testid=stAlert], [data-testid=stException], [data-testid=stDialog], [data-testid=stMain] [data-testid=stProgress])");
   const leave = () => {
     watched.disconnect();
     for (const name of events) removeEventListener(name, leave, true);
+    document.documentElement.style.fontSize = "";
     host.remove();
     viewer.destroy();
   };
@@ -47,26 +40,16 @@ async function firstLook({ heading, said, css, themes, blob, links, start: modul
   addEventListener("radar-drawn", () => setTimeout(leave, FADES_MS), { once: true });
   watched.observe(document.getElementById("root"), { childList: true, subtree: true });
   setTimeout(leave, PATIENCE_MS);
-  const begin = once(start);
-  setTimeout(begin, HEAD_START_MS);
   try {
     await viewer.update(Uint8Array.from(atob(blob), (one) => one.charCodeAt(0)));
     requestAnimationFrame(() => setTimeout(() => {
       document.documentElement.dataset.firstLook = Math.round(performance.now()); // painted
-      begin();
+      radarBegins();
     }));
   } catch {
     leave();
-    begin();
+    radarBegins();
   }
-}
-
-function once(what) {
-  let done = false;
-  return () => {
-    if (!done) what();
-    done = true;
-  };
 }
 
 function kept(name) {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from radar_core.data import DataSet
     from radar_core.types import Entry
 
-FORMAT = 1  # of what is kept; another one is computed anew
+FORMAT = 2  # of what is kept; another one is computed anew
 ORDER = 46  # seed of the order of images
 DECIDING = ("radar", "torch", "torchvision", "torchattacks", "numpy", "scikit-image")
 

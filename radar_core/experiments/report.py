@@ -327,7 +327,7 @@ def _how(spec: ExperimentSpec) -> str:
 def _made_with(manifest: Mapping[str, Any], devices: Sequence[str]) -> str:
     where = f"Computed on {text(', '.join(devices))}. " if devices else ""
     if len(devices) > 1:
-        where += "Numbers of one kind of device repeat bit for bit, those of two nearly. "
+        where += "From one kind of device to another the last digits of a number may differ. "
     models = ", ".join(f"{name} {sha[:16]}" for name, sha in manifest["models"].items())
     return (
         f"<p><code>{text(manifest.get('command', ''))}</code></p>"

@@ -180,8 +180,10 @@ def by_image(rows: DataFrame) -> DataFrame:
 
 
 def devices(rows: DataFrame) -> list[str]:
-    """The kinds of device on which the results were computed."""
-    return sorted({str(kind) for kind in rows.status[rows.kind == "cost"].unique()} - {""})
+    """The kinds of device on which the results were computed, if any was recorded."""
+    found = {str(kind) for kind in rows.status[rows.kind == "cost"].unique()}
+    named = sorted(found - {""})
+    return [*named, "another that was not recorded"] if named and "" in found else named
 
 
 def costs(rows: DataFrame) -> DataFrame:

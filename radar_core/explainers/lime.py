@@ -132,7 +132,7 @@ def emulated(
     weights = _kernel(_distances(kept), KERNEL_WIDTH)
     middle = np.average(read, weights=weights)
     spread = weights @ np.square(read - middle)
-    if spread <= 1e-20:  # one reading under all masks
+    if spread <= 1e-14 * weights.sum() * middle**2:  # one reading under all masks
         return surrogate(masks, read)
     share = _logistic(kept, read, weights)
     coefficients, _ = surrogate(_pairs(kept.shape[1]), share(_pairs(kept.shape[1])))
@@ -152,7 +152,7 @@ def _logistic(
     """
     sides = np.column_stack([np.ones(len(kept)), 2 * kept - 1])
     found = np.zeros(sides.shape[1])
-    middle = np.average(read, weights=weights)
+    middle = np.clip(np.average(read, weights=weights), 1e-12, 1 - 1e-12)
     found[0] = logit(middle)
     held = np.full(len(found), RIDGE * weights.mean() * middle * (1 - middle))
     held[0] = 0
@@ -163,7 +163,7 @@ def _logistic(
         step = np.linalg.solve(gram, sides.T @ (weights * (read - expected)) - held * found)
         longest = np.abs(sides @ step).max()
         found += step * min(1, LONGEST / longest) if longest else 0
-        if longest < 1e-8:
+        if longest < 1e-6:
             break
 
     def share(masks: Masks) -> Float64[np.ndarray, " n"]:

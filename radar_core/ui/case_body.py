@@ -203,10 +203,12 @@ def _composed(view: CaseView | None, shown: CaseView | None, spec: CaseSpec) -> 
 def _keep(wanted: Wanted, view: CaseView) -> None:
     """What the next browser that opens this address is shown first; an upload is its own visit's.
 
-    The floor is waited for: its words come one by one.
+    The floor is waited for: its words come one by one. A case with a caveat is not kept without it.
     """
-    if wanted.data is None or wanted.entry is None:
+    if wanted.data is None or wanted.entry is None or view.result.notes:
         return
+    from radar_core.models.store import list_models
+
     job = floor_job(view.result)
     floor = found_floor(view.result) if job is None or not job.active else None
     parts = (view, floor, looking())
@@ -214,9 +216,12 @@ def _keep(wanted: Wanted, view: CaseView) -> None:
     if before is not None and all(a is b for a, b in zip(before, parts, strict=True)):
         return
     st.session_state[_KEPT] = parts
+    spec = view.result.spec
+    cards = {info.name: info.card for info in list_models()}
     look = FirstLook(
-        data=view.result.spec.data,
-        model=view.result.spec.model,
+        data=spec.data,
+        model=spec.model,
+        sha256=str(cards.get(spec.model, {}).get("sha256", "")),
         heading=tuple(_heading(wanted)),
         said=_said(view),
         blob=composed(view, None, floor, look=looking()),

@@ -12,19 +12,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 import streamlit as st
 
-from radar_core.settings import ROOT
+from radar_core.ui.component_files import BASE, PANELS, joined
 from radar_core.ui.link import AS, DEFAULTS
 
-COMPONENTS = ROOT / "assets" / "components"
-SCRIPTS = ("base", "zoom", "paint", "bars", "scrub", "swipe", "tile", "panels", "first_look")
+FILES = (BASE, *PANELS, "first_look")
 MOST, MOST_BYTES = 32, 64 * 2**20
-LARGEST = 3 * 2**20  # it comes with the page, before anything else
+LARGEST = 3 * 2**19  # it comes with the page, before anything else
 # The names that the components know them by, and Streamlit's of the same colours.
 COLOURS = {
     "text-color": "textColor",
@@ -40,6 +38,21 @@ COLOURS = {
     "side-color": "sidebar.backgroundColor",
 }
 
+HEAD_START_MS = 500
+# Once, after a while even if nothing has been drawn: by itself, so that nothing else can hinder it.
+BEGIN = """
+let radarBegins = () => {
+  radarBegins = () => {};
+  for (const attributes of %s) {
+    const link = document.createElement("link");
+    for (const [name, value] of Object.entries(attributes)) link.setAttribute(name, value);
+    document.head.append(link);
+  }
+  import(%s);
+};
+setTimeout(() => radarBegins(), %d);
+"""
+
 Key = frozenset[tuple[str, str]]
 
 
@@ -49,6 +62,7 @@ class FirstLook:
 
     Attributes:
         data, model: what the case is of; where one is gone, so is the case.
+        sha256: of the model, as its card says it.
         heading: the name of the image, then what stands beside it.
         said: the line above the pictures.
         blob: the pictures, see `radar_core.view.blob`.
@@ -56,6 +70,7 @@ class FirstLook:
 
     data: str
     model: str
+    sha256: str
     heading: tuple[str, ...]
     said: str
     blob: bytes
@@ -91,7 +106,8 @@ def find(query: str) -> FirstLook | None:
     from radar_core.models.store import list_models
     from radar_core.ui.compute import data_names
 
-    there = look.data in data_names() and look.model in [info.name for info in list_models()]
+    cards = {info.name: str(info.card.get("sha256", "")) for info in list_models()}
+    there = look.data in data_names() and cards.get(look.model) == look.sha256
     return look if there else None
 
 
@@ -117,20 +133,20 @@ def script(look: FirstLook, links: Sequence[Mapping[str, str]], start: str) -> s
     told = {
         "heading": look.heading,
         "said": look.said,
-        "css": _joined("css"),
+        "css": joined(FILES, "css"),
+        "size": f"{st.get_option('theme.baseFontSize')}px",
         "themes": _themes(),
         "blob": base64.b64encode(look.blob).decode(),
-        "links": links,
-        "start": start,
     }
-    inside = json.dumps(told).replace("<", "\\u003c")
-    return f"<script>(() => {{\n{_joined('js')}\nfirstLook({inside});\n}})();</script>"
+    return (
+        f"<script>{BEGIN % (_written(links), _written(start), HEAD_START_MS)}</script>"
+        f"<script>(() => {{\n{joined(FILES, 'js')}\nfirstLook({_written(told)});\n}})();</script>"
+    )
 
 
-@cache
-def _joined(ending: str) -> str:
-    files = (COMPONENTS / f"{name}.{ending}" for name in SCRIPTS)
-    return "\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
+def _written(value: Any) -> str:
+    """As a script on a page can hold it."""
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def _themes() -> dict[str, dict[str, Any]]:

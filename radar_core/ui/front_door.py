@@ -83,11 +83,15 @@ class FrontDoor:
             else:
                 body += message.get("body", b"")
                 if not message.get("more_body"):
-                    whole = complete(body.decode(), scope["path"], look).encode()
-                    kept = (b"content-length", b"etag", b"last-modified")
-                    given = [(n, v) for n, v in start["headers"] if n.lower() not in kept]
-                    length = (b"content-length", str(len(whole)).encode())
-                    await send({**start, "headers": [*given, length]})
+                    text = await run_in_threadpool(complete, body.decode(), scope["path"], look)
+                    whole = text.encode()
+                    changed = [b"content-length", b"etag", b"last-modified"]
+                    added = [(b"content-length", str(len(whole)).encode())]
+                    if look is not None:  # with pictures of a case
+                        changed.append(b"cache-control")
+                        added.append((b"cache-control", b"no-store"))
+                    given = [(n, v) for n, v in start["headers"] if n.lower() not in changed]
+                    await send({**start, "headers": [*given, *added]})
                     await send({**message, "body": whole})
 
         await self.app({**scope, "headers": headers}, receive, completed)

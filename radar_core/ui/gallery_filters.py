@@ -107,7 +107,10 @@ def filters(data: DataSet, class_names: Sequence[str], axis: Sequence[str]) -> N
         *(("most", ["", *axis]), ("sort", list(ORDERS))),
     ):
         link.choose(name, options)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    place = st.container()
+    if on_phone():  # one beneath the other, they would fill its screen
+        place = st.expander("Filters, order, form", icon=":material/filter_list:")
+    with place.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         _segments("Reading", "show", RIGHT)
         _list("True class", "class", classes, {ALL: "All classes"})
         _list("Sort by", "sort", list(ORDERS), ORDERS, width=175)
@@ -129,6 +132,11 @@ def filters(data: DataSet, class_names: Sequence[str], axis: Sequence[str]) -> N
         st.space("stretch")
         link.choose("form", list(FORMS))
         _segments("View", "form", FORMS, turns=False)
+
+
+def on_phone() -> bool:
+    """Whether the browser says that it is a phone's."""
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")
 
 
 def query() -> Query:

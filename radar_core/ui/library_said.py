@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import streamlit as st
 
 from radar_core.errors import RadarError
+from radar_core.ui import first_look
 from radar_core.ui.compute import reopen
 from radar_core.ui.jobs import device_jobs, picture_jobs
 from radar_core.ui.library_jobs import for_the_page
@@ -76,6 +77,7 @@ def removal(
 def changed() -> None:
     """A name may mean other images or another network now: nothing kept under it holds."""
     reopen()
+    first_look.forget()
     device_jobs().forget_finished()
     picture_jobs().forget_finished()
 

@@ -12,10 +12,11 @@ from radar_core.errors import RadarError
 from radar_core.runtime import Progress
 from radar_core.story import Prepared, Story, packed, prepare, prepared, read_story, stories
 from radar_core.ui.address import Address
+from radar_core.ui.component_files import PANELS
 from radar_core.ui.jobs import BACKGROUND, Job, Steps, device_jobs
 from radar_core.ui.polling import polled, visitor
 from radar_core.ui.text import plain, quiet, sentence
-from radar_core.ui.viewer import PANELS, component
+from radar_core.ui.viewer import component
 
 SLOT, NAME = "present", "present.story"
 _PACKED = "present.packed"

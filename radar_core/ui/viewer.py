@@ -7,24 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from radar_core.settings import ROOT
+from radar_core.ui.component_files import BASE, PANELS, joined
 from radar_core.ui.polling import drawn, is_drawn
-
-COMPONENTS = ROOT / "assets" / "components"
-
-
-PANELS = ("zoom", "paint", "bars", "scrub", "swipe", "tile", "panels")
 
 
 def component(name: str, *parts: str) -> Callable[..., Any]:
     """A component of `assets/components`: what all share, its further parts, then itself."""
 
-    def joined(ending: str) -> str:
-        files = (COMPONENTS / f"{part}.{ending}" for part in ("base", *parts, name))
-        return "\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
-
+    files = (BASE, *parts, name)
     mount: Callable[..., Any] = st.components.v2.component(
-        f"radar_{name}", css=joined("css"), js=joined("js")
+        f"radar_{name}", css=joined(files, "css"), js=joined(files, "js")
     )
     return mount
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from radar_core.ui.viewer import COMPONENTS
+from radar_core.ui.component_files import FOLDER
 from radar_core.view.blob import pack
 
 pytestmark = pytest.mark.browser
@@ -21,7 +21,7 @@ ITEM = {"truth": "mel", "read": "", "sure": None, "mark": "", "eps": "", "focus"
 def page(browser: Any) -> Iterator[Any]:
     """An empty page that knows the gallery's component as `mount`, and its data as `data`."""
     names = ("base.js", "gallery.js")
-    code = "\n".join((COMPONENTS / name).read_text("utf-8") for name in names)
+    code = "\n".join((FOLDER / name).read_text("utf-8") for name in names)
     items = [{**ITEM, "id": id} for id in ("a", "b", "c")]
     head = {"items": items, "strip": [], "form": "tiles", "current": "", "page": 0, "pages": 1}
     blob = base64.b64encode(pack({**head, "range": "", "none": ""}, {})).decode()

@@ -165,7 +165,7 @@ def test_everything_is_written(whole):
     assert "What the attacks did" in page and "typed &lt;x&gt;" in page
     assert "<script" not in page and "http" not in page
     assert "nan" not in page.replace("Nanum", "")
-    assert f"Computed on {device_kind()}. " in page and "bit for bit" not in page
+    assert f"Computed on {device_kind()}. " in page and "last digits" not in page
 
 
 def test_a_report_says_on_which_kinds_of_device_it_was_computed(whole):
@@ -176,7 +176,12 @@ def test_a_report_says_on_which_kinds_of_device_it_was_computed(whole):
     rows.loc[first, "status"] = "cuda (NVIDIA <H200>)"
     assert summary.devices(rows) == sorted([device_kind(), "cuda (NVIDIA <H200>)"])
     page = html(manifest, rows, summarise(rows))
-    assert "cuda (NVIDIA &lt;H200&gt;)" in page and "one kind of device repeat bit for bit" in page
+    assert "cuda (NVIDIA &lt;H200&gt;)" in page and "another the last digits" in page
+    rows.loc[rows.kind == "cost", "status"] = [
+        "cpu",
+        *[""] * (int((rows.kind == "cost").sum()) - 1),
+    ]
+    assert summary.devices(rows) == ["cpu", "another that was not recorded"]
     rows.loc[rows.kind == "cost", "status"] = ""  # written by an earlier version
     assert summary.devices(rows) == [] and "Computed on" not in html(
         manifest, rows, summarise(rows)

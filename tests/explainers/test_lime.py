@@ -153,7 +153,7 @@ def test_orthogonal_blocks_settle_faster_than_independent_masks(monkeypatch: pyt
                 1,
                 Progress(),
             )
-        independent.append(missed(lime.surrogate(masks.numpy(), read.double().numpy())[0]))
+        independent.append(missed(lime.emulated(masks.numpy(), read.double().numpy())[0]))
     assert np.mean(ours) < 0.8 * np.mean(independent)
 
 

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from radar_core.ui.first_look import FirstLook
 from radar_core.ui.front_door import ELEMENTS, HOST, STATIC, FrontDoor, complete, needed
 
 PAGE = (STATIC / "index.html").read_text(encoding="utf-8")
@@ -47,6 +48,18 @@ def test_a_browser_is_given_the_page_completed(client: TestClient) -> None:
     assert "etag" not in answer.headers, "it would outlive what completes it"
     assert answer.headers["cache-control"] == "no-cache"
     assert "content-encoding" not in answer.headers
+
+
+def test_a_page_with_pictures_of_a_case_is_kept_nowhere(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = FirstLook("phantom", "phantom", "", ("name",), "said", b"pictures")
+    monkeypatch.setattr("radar_core.ui.first_look.find", {"image=1": look}.get)
+    answer = client.get("/case?image=1", headers=BROWSER)
+    assert answer.text == complete(PAGE, "/case", look) != complete(PAGE, "/case")
+    assert answer.headers.get_list("cache-control") == ["no-store"]
+    assert client.get("/case?image=2", headers=BROWSER).text == complete(PAGE, "/case")
+    assert client.get("/?image=1", headers=BROWSER).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/other", "/numbers", "/gone"])
