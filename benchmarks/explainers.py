@@ -8,7 +8,7 @@
 `repeat`: the five strongest superpixels at default settings and of the lime package (its own masks
 and fit, 1,000 samples; our superpixels and hidden content) against those of a fit to many
 independently drawn masks, read once an image and kept in `benchmarks/references`, where those of
-30 images of HAM10000 lie: an hour of readings. `speed`: a pair of images on
+30 images of HAM10000 lie: hours of readings. `speed`: a pair of images on
 an untrained ResNet-50 beside two calls of the lime package and of shap.GradientExplainer, both at
 their defaults. `memory`: the largest resident size of a fresh process a run; Linux and macOS.
 """
