@@ -24,7 +24,6 @@ async function firstLook({ heading, said, css, size, themes, blob }) {
   const page = el("div", "page");
   page.append(inner);
   shadow.append(style, el("div", "side"), page);
-  document.body.append(host);
 
   const viewer = new Viewer(inner), watched = new MutationObserver(() => { if (elsewhere()) leave(); });
   const path = location.pathname, events = ["pointerdown", "keydown", "wheel"];
@@ -40,6 +39,7 @@ async function firstLook({ heading, said, css, size, themes, blob }) {
   addEventListener("radar-drawn", () => setTimeout(leave, FADES_MS), { once: true });
   watched.observe(document.getElementById("root"), { childList: true, subtree: true });
   setTimeout(leave, PATIENCE_MS);
+  document.body.append(host); // last: what cannot be drawn to its end is not left standing
   try {
     await viewer.update(Uint8Array.from(atob(blob), (one) => one.charCodeAt(0)));
     requestAnimationFrame(() => setTimeout(() => {

@@ -134,8 +134,8 @@ def emulated(
     spread = weights @ np.square(read - middle)
     if spread <= 1e-14 * weights.sum() * middle**2:  # one reading under all masks
         return surrogate(masks, read)
-    share = _logistic(kept, read, weights)
-    coefficients, _ = surrogate(_pairs(kept.shape[1]), share(_pairs(kept.shape[1])))
+    many = _pairs(kept.shape[1])
+    coefficients, _ = surrogate(many, _logistic(kept, read, weights)(many))
     linear = kept @ coefficients
     missed = read - middle - (linear - np.average(linear, weights=weights))
     return coefficients, {"r2": float(1 - weights @ np.square(missed) / spread)}

@@ -107,7 +107,7 @@ def filters(data: DataSet, class_names: Sequence[str], axis: Sequence[str]) -> N
         *(("most", ["", *axis]), ("sort", list(ORDERS))),
     ):
         link.choose(name, options)
-    place = st.container()
+    place: Any = st
     if on_phone():  # one beneath the other, they would fill its screen
         place = st.expander("Filters, order, form", icon=":material/filter_list:")
     with place.container(horizontal=True, vertical_alignment="bottom", gap="small"):
