@@ -243,6 +243,7 @@ def _again() -> None:
 
 def _turn() -> None:
     st.session_state[link.key("page")] = int(st.session_state["gallery"].page) + 1
+    link.write()  # before the pictures: whoever opens one at once comes back to this page
 
 
 def _open(id: str, survey: Survey, axis: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from radar_core.data import open_data
 from tests.browser.conftest import Server, Visit, serving, sideways, violations
+from tests.browser.told import told
 
 pytestmark = pytest.mark.browser
 COUNT, PER_PAGE = 2000, 48
@@ -99,8 +100,11 @@ def test_pages_of_two_thousand_pictures_turn_without_lag(
     print(f"pages turned in {', '.join(f'{s:.2f}' for s in took)} s")
     assert sorted(took)[len(took) // 2] < TURNED_WITHIN
     assert max(len(frame) for frame in seen.heard) < 400_000
+    before = len(seen.heard)
     page.get_by_label("Last page").click()
     on_page(page, 42)
+    answer = [said.split()[0] for said in told(seen.heard[before:])]
+    assert answer.index("page_info_changed") < answer.index("bidi_component")
     page.locator("button[data-id]").nth(COUNT % PER_PAGE - 1).wait_for()
     assert len(ids(page)) == COUNT % PER_PAGE
     assert query(page)["page"] == "42"
@@ -138,6 +142,7 @@ def test_the_keyboard_moves_turns_opens_and_comes_back(
     chosen = place(page)
     assert chosen == second[1]
     before = query(page)
+    assert before["page"] == "2"
     page.keyboard.press("Enter")
     page.wait_for_url("**/case?**")
     assert query(page) | {"image": chosen} == query(page) and query(page)["model"] == "toy"
