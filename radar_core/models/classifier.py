@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from radar_core.epsilon import IMAGENET_MEAN, IMAGENET_STD
 from radar_core.errors import BadModel
+from radar_core.models.folding import Folded, fold
 from radar_core.runtime import batch_size, machine, open_meter, uncounted
 from radar_core.types import Reading
 
@@ -86,6 +87,8 @@ class Classifier(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1))
         self._background = background
         self._lock = threading.RLock()
+        self._holders = 0
+        self._folded: Folded | None = None
         self._kept_bytes: int | None = None
         self.mean: Tensor
         self.std: Tensor
@@ -129,6 +132,9 @@ class Classifier(nn.Module):
         elif machine().precision == "bfloat16":
             with torch.autocast(images.device.type, torch.bfloat16):
                 logits = self.module(normalised)
+        elif self._holders and self._folded is not None:
+            with self._folded.used():
+                logits = self.module(normalised)
         else:
             logits = self.module(normalised)
         logits = logits.float()
@@ -161,18 +167,29 @@ class Classifier(nn.Module):
         `requires_grad` is as before afterwards, also after an error.
         """
         with self._lock:
+            self._holders += 1
             modes = [(m, m.training) for m in self.modules()]
             wanted = [(p, p.requires_grad) for p in self.parameters()]
             try:
                 self.eval()
                 for parameter, _ in wanted:
                     parameter.requires_grad_(False)
+                if self._holders == 1:
+                    self._fold()
                 yield self
             finally:
+                self._holders -= 1
                 for module, mode in modes:
                     module.training = mode
                 for parameter, wants in wanted:
                     parameter.requires_grad_(wants)
+
+    def _fold(self) -> None:
+        """Fold the network anew if it has changed; on a GPU and in few bits it runs as it is."""
+        if self.device.type != "cpu" or machine().precision != "float32":
+            self._folded = None
+        elif self._folded is None or not self._folded.holds():
+            self._folded = fold(self.module, self.input_size)
 
     def measured_batch_size(self) -> int:
         """How many images a pass with gradients may hold within the memory budget.
@@ -194,6 +211,7 @@ class Classifier(nn.Module):
             with self.held(), uncounted(), torch.enable_grad(), hooks:
                 self(leaf)
             own = {v.untyped_storage().data_ptr() for v in self.state_dict().values()}
+            own |= set() if self._folded is None else self._folded.places()
             sizes = [v.untyped_storage().nbytes() for p, v in kept.items() if p not in own]
             self._kept_bytes = int(1.4 * sum(sizes)) + 4 * leaf.nbytes
         return batch_size(side, side, gradients=True, bytes_per_image=self._kept_bytes)

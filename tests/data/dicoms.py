@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import traceback
 from typing import Any
 
+import numpy as np
+import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from radar_core.data.images import decode
+from radar_core.errors import BadImage
 
 # None of these may be seen anywhere.
 PATIENT = {
@@ -97,3 +103,53 @@ def table(entries: NDArray[Any], first: int, bits: int) -> Dataset:
     item.LUTData = [int(v) for v in entries]
     item["LUTData"].VR = "US"
     return item
+
+
+H, W = 20, 24
+RAMP = np.arange(H * W).reshape(H, W)
+
+
+def grey(data: bytes, **more: Any) -> NDArray[np.uint8]:
+    """A grey image as decoded; its three channels are one."""
+    found = decode(data, "scan.dcm", **more)
+    assert found.dtype == np.uint8 and found.shape == (H, W, 3) and found.flags.writeable
+    assert np.array_equal(found[..., 0], found[..., 1])
+    assert np.array_equal(found[..., 0], found[..., 2])
+    return found[..., 0]
+
+
+def refusal(data: bytes, **more: Any) -> str:
+    """The sentence with which a file is refused; neither it nor its chain knows the patient."""
+    with pytest.raises(BadImage) as caught:
+        decode(data, "scan.dcm", **more)
+    sentence = str(caught.value)
+    assert "\n" not in sentence and sentence.startswith("scan.dcm")
+    assert ";" in sentence or "needed" in sentence
+    assert caught.value.__context__ is None and caught.value.__cause__ is None
+    assert not any(s in "".join(traceback.format_exception(caught.value)) for s in SECRETS)
+    return sentence
+
+
+def stretched(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Lowest value black, highest white."""
+    levels = values.astype(float)
+    return 255 * (levels - levels.min()) / (levels.max() - levels.min())
+
+
+def window(values: NDArray[Any], center: float, width: float) -> NDArray[np.float64]:
+    """PS3.3 C.11.2.1.2.1."""
+    return 255 * np.clip((values - (center - 0.5)) / (width - 1) + 0.5, 0, 1)
+
+
+def near(found: NDArray[np.uint8], expected: NDArray[Any]) -> bool:
+    return bool(np.abs(found.astype(float) - expected).max() <= 0.51)
+
+
+def colours(count: int = 1) -> NDArray[np.uint8]:
+    draw = np.random.default_rng(3)
+    return draw.integers(0, 256, (count, H, W, 3), np.uint8)
+
+
+def stack(count: int) -> tuple[NDArray[np.uint8], bytes]:
+    values = np.stack([(RAMP + 10 * k) % 200 for k in range(count)]).astype(np.uint8)
+    return values, dicom(values, frames=count)
