@@ -8,7 +8,7 @@ other, and two threads with two models do not meet each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -54,7 +54,7 @@ POOLS: dict[Callable[..., Any], Callable[..., Any]] = {
 PRODUCTS = (torch.mul, torch.multiply, Tensor.mul, Tensor.multiply)
 TINY = 1e-6  # a smaller change of an input says nothing about a slope in float32
 
-Factor = Callable[[Callable[..., Tensor], Tensor], Tensor]
+Factor = Callable[["_Bound", Tensor, Tensor], Tensor]  # function, given, its value
 
 
 class Guided(TorchFunctionMode):
@@ -122,7 +122,7 @@ class Rescale(TorchFunctionMode):
             given, rest, named = _first(args, kwargs)
             if self._stacked(given) and given.ndim == 4:
                 named.pop("return_indices", None)
-                pool = partial(_call, POOLS[func], rest, {**named, "return_indices": True})
+                pool = _Bound(POOLS[func], rest, {**named, "return_indices": True})
                 return _MaxPool.apply(given, pool)
         elif func in PRODUCTS and len(args) == 2 and all(self._stacked(a) for a in args):
             return _product(*args)
@@ -146,12 +146,22 @@ def _first(
     return (args[0], args[1:], named) if args else (named.pop("input", None), (), named)
 
 
-def _call(
-    function: Callable[..., Any], rest: Sequence[Any], named: Mapping[str, Any], given: Tensor
-) -> Any:
-    # A rule may compute in more bits than the network's own numbers (PReLU's slopes).
-    others = (r.to(given.dtype) if isinstance(r, Tensor) else r for r in rest)
-    return function(given, *others, **named)
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """A function of one tensor: all else that it was called with is bound to it."""
+
+    function: Callable[..., Any]
+    rest: Sequence[Any]
+    named: Mapping[str, Any]
+
+    def __call__(self, given: Tensor) -> Any:
+        # A rule may compute in more bits than the network's own numbers (PReLU's slopes).
+        others = (r.to(given.dtype) if isinstance(r, Tensor) else r for r in self.rest)
+        return self.function(given, *others, **self.named)
+
+    def anywhere(self) -> bool:
+        """Whether it does the same to a number wherever that stands; PReLU's slopes do not."""
+        return not any(isinstance(v, Tensor) for v in (*self.rest, *self.named.values()))
 
 
 def _replaced(
@@ -166,7 +176,7 @@ def _replaced(
     """The function's value with another backward; in place where the call was."""
     name = called.__name__
     in_place = bool(named.pop("inplace", False)) or name.endswith("_")
-    plain = partial(_call, function, rest, named)
+    plain = _Bound(function, rest, named)
     result: Tensor = _Elementwise.apply(given, plain, factor, positive, in_place)
     return result
 
@@ -178,14 +188,14 @@ class _Elementwise(torch.autograd.Function):
     def forward(
         ctx: Any,
         given: Tensor,
-        function: Callable[[Tensor], Tensor],
+        function: _Bound,
         factor: Factor,
         positive: bool,
         in_place: bool,
     ) -> Tensor:
+        out: Tensor = function(given)
         ctx.positive = positive
-        ctx.save_for_backward(factor(function, given.detach()))
-        out = function(given)
+        ctx.save_for_backward(factor(function, given.detach(), out))
         if in_place:
             ctx.mark_dirty(given)
             return given.copy_(out)
@@ -200,30 +210,40 @@ class _Elementwise(torch.autograd.Function):
         return (halves * factor).flatten(0, 1).to(gradient.dtype), None, None, None, None
 
 
-def _value_and_slope(function: Callable[..., Tensor], given: Tensor) -> tuple[Tensor, Tensor]:
+def _slope(function: _Bound, given: Tensor) -> Tensor:
     with torch.enable_grad():
         leaf = given.detach().requires_grad_()
         out = function(leaf)
     (slope,) = torch.autograd.grad(out, leaf, torch.ones_like(out))
-    return out.detach(), slope
+    return slope
 
 
-def _passed(function: Callable[..., Tensor], given: Tensor) -> Tensor:
+def _passed(function: _Bound, given: Tensor, out: Tensor) -> Tensor:
     """A ReLU's slope in a byte: networks have too many to keep as numbers."""
     return given > 0
 
 
-def _slope_where_passed(function: Callable[..., Tensor], given: Tensor) -> Tensor:
-    return _value_and_slope(function, given)[1] * (given > 0)
+def _slope_where_passed(function: _Bound, given: Tensor, out: Tensor) -> Tensor:
+    return _slope(function, given) * (given > 0)
 
 
-def _multiplier(function: Callable[..., Tensor], given: Tensor) -> Tensor:
+def _multiplier(function: _Bound, given: Tensor, out: Tensor) -> Tensor:
     """Δout / Δin of each pair, in float32 at least: a difference of 16-bit values is too coarse."""
-    image, reference = given.to(torch.promote_types(given.dtype, torch.float32)).chunk(2)
-    out, slope = _value_and_slope(function, image)
+    exact = torch.promote_types(given.dtype, torch.float32)
+    if given.dtype != exact:
+        given = given.to(exact)
+        out = function(given)
+    image, reference = given.chunk(2)
     change = image - reference
     tiny = change.abs() < TINY
-    return torch.where(tiny, slope, (out - function(reference)) / change.masked_fill(tiny, 1))
+    factor = out.narrow(0, 0, len(image)) - out.narrow(0, len(image), len(image))
+    factor /= change
+    if not tiny.any():
+        return factor
+    if function.anywhere():
+        factor[tiny] = _slope(function, image[tiny])
+        return factor
+    return torch.where(tiny, _slope(function, image), factor)
 
 
 class _MaxPool(torch.autograd.Function):
