@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -199,3 +200,31 @@ def test_pictures_none_of_which_can_be_read(app: Open, shown: Shown, fresh: str)
         file.write_bytes(b"no image")
     at = app("gallery", data=fresh, model="toy")
     until(at, lambda at: any("can be read" in m.value for m in at.markdown))
+
+
+@pytest.mark.parametrize(
+    ("browser", "folded"),
+    [
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36", 1),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36", 0),
+    ],
+    ids=["phone", "desk"],
+)
+def test_a_phone_sees_pictures_before_filters(
+    app: Open,
+    shown: Shown,
+    folder: str,
+    monkeypatch: pytest.MonkeyPatch,
+    browser: str,
+    folded: int,
+) -> None:
+    headers = property(lambda _: {"User-Agent": browser})
+    monkeypatch.setattr(type(st.context), "headers", headers)
+    at = until(app("gallery", data=folder, model="toy", form="list"), surveyed)
+    assert shown.header["form"] == "list"
+    places = [e for e in at.expander if e.label.startswith("Filters")]
+    assert len(places) == folded and not any(e.proto.expanded for e in places)
+    within = [s.label for e in places for s in e.selectbox]
+    assert within[:2] == ["True class", "Sort by"][: 2 * folded]
+    at = at.selectbox(key="gallery.class").select("mel").run()
+    assert set(shown.values("truth")) == {"mel"}
