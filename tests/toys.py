@@ -73,11 +73,6 @@ class Counted(nn.Module):
         self.count = 0
         self.stop = threading.Event()
 
-    def begin(self) -> None:
-        """Count from here."""
-        self.count = 0
-        self.stop.clear()
-
     def forward(self, x: Tensor) -> Tensor:
         self.count += 1
         if self.count == self.fail:
@@ -108,12 +103,8 @@ def network(outputs: int = 3, seed: int = 0) -> Net:
 
 
 def classifier(module: nn.Module, layer: str, classes: str = "abc", **more: object) -> Classifier:
-    """A classifier at 32 px with one-letter class names; passes are counted from here on."""
-    model = Classifier(module, tuple(classes), cam_layer=layer, input_size=SIDE, **more)  # type: ignore[arg-type]
-    if isinstance(module, Counted):
-        with model.held():
-            module.begin()  # without that on which its folding is tried
-    return model
+    """A classifier at 32 px with one-letter class names."""
+    return Classifier(module, tuple(classes), cam_layer=layer, input_size=SIDE, **more)  # type: ignore[arg-type]
 
 
 def conv(seed: int = 0) -> Classifier:

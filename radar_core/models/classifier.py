@@ -87,7 +87,7 @@ class Classifier(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1))
         self._background = background
         self._lock = threading.RLock()
-        self._holders = 0
+        self._holder: int | None = None  # the thread that may use what is folded
         self._folded: Folded | None = None
         self._kept_bytes: int | None = None
         self.mean: Tensor
@@ -132,11 +132,9 @@ class Classifier(nn.Module):
         elif machine().precision == "bfloat16":
             with torch.autocast(images.device.type, torch.bfloat16):
                 logits = self.module(normalised)
-        elif self._holders and self._folded is not None:
-            with self._folded.used():
-                logits = self.module(normalised)
         else:
-            logits = self.module(normalised)
+            folded = self._folded if self._holder == threading.get_ident() else None
+            logits = folded.run(self.module, normalised) if folded else self.module(normalised)
         logits = logits.float()
         if logits.ndim == 1:
             logits = logits[:, None]
@@ -167,18 +165,19 @@ class Classifier(nn.Module):
         `requires_grad` is as before afterwards, also after an error.
         """
         with self._lock:
-            self._holders += 1
+            before, own = self._holder, threading.get_ident()
             modes = [(m, m.training) for m in self.modules()]
             wanted = [(p, p.requires_grad) for p in self.parameters()]
             try:
                 self.eval()
                 for parameter, _ in wanted:
                     parameter.requires_grad_(False)
-                if self._holders == 1:
+                if before is None:
                     self._fold()
+                    self._holder = own
                 yield self
             finally:
-                self._holders -= 1
+                self._holder = before
                 for module, mode in modes:
                     module.training = mode
                 for parameter, wants in wanted:
@@ -188,7 +187,7 @@ class Classifier(nn.Module):
         """Fold the network anew if it has changed; on a GPU and in few bits it runs as it is."""
         if self.device.type != "cpu" or machine().precision != "float32":
             self._folded = None
-        elif self._folded is None or not self._folded.holds():
+        elif self._folded is None or not self._folded.holds(self.module):
             self._folded = fold(self.module, self.input_size)
 
     def measured_batch_size(self) -> int:
@@ -209,9 +208,9 @@ class Classifier(nn.Module):
             leaf = torch.zeros((1, 3, side, side), device=self.device, requires_grad=True)
             hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value)
             with self.held(), uncounted(), torch.enable_grad(), hooks:
+                self._holder = None  # as it is: what is folded keeps less, and may fall away
                 self(leaf)
             own = {v.untyped_storage().data_ptr() for v in self.state_dict().values()}
-            own |= set() if self._folded is None else self._folded.places()
             sizes = [v.untyped_storage().nbytes() for p, v in kept.items() if p not in own]
             self._kept_bytes = int(1.4 * sum(sizes)) + 4 * leaf.nbytes
         return batch_size(side, side, gradients=True, bytes_per_image=self._kept_bytes)

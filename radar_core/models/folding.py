@@ -5,180 +5,207 @@ pass over memory less, forward and backward, which on a CPU is a fifth to a thir
 Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.2, equation 14.
 
 Functions are replaced as they are called, for the thread that calls: no module, weight, name or
-hook of the network changes, and a layer that somebody looks at is computed as it stands.
+hook of the network changes. What may be folded is found, and tried, on a copy.
 """
 
 from __future__ import annotations
 
-import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules import module as hooks_of_all
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.overrides import TorchFunctionMode
 
+from radar_core.models.folding_modes import Meet, Pair, Replace
 from radar_core.runtime import generator
 
 TOLERANCE = 1e-4  # of the largest logit; single precision is off by a hundredth of that
-_NOTHING = torch.zeros(0)
-
-
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """A convolution and the batch normalisation that alone is given what it makes."""
-
-    convolution: nn.Conv2d
-    norm: _BatchNorm
-    own: tuple[Tensor, ...]  # of the two layers, the convolution's weight first
-    mean: Tensor
-    weight: Tensor
-    bias: Tensor
-
-    def free(self, gradients: bool) -> bool:
-        """Whether nobody looks at either layer, trains it or asks for its gradients."""
-        return not (
-            self.norm.training
-            or _hooked(self.convolution)
-            or _hooked(self.norm)
-            or (gradients and any(tensor.requires_grad for tensor in self.own))
-        )
-
-    def stands(self) -> bool:
-        """Whether the two layers still have the tensors that were folded."""
-        now = _own(self.convolution, self.norm)
-        return len(now) == len(self.own) and all(a is b for a, b in zip(now, self.own, strict=True))
+GRADIENTS = 0.05  # of their norm: rounding puts an activation beyond a kink now and then
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_GLOBAL = tuple(f"_global{name}" for name in _HOOKS)
 
 
 class Folded:
-    """The folded convolutions of a network as it was when this was made.
+    """What of a network is folded, as it was when this was made; it may be nothing.
 
     Args:
-        pairs: what was found in it.
+        network: in evaluation mode.
+        names: of convolutions, and of the batch normalisation that each is followed by.
     """
 
-    def __init__(self, pairs: Sequence[_Pair]) -> None:
-        self._pairs = tuple(pairs)
-        self._own = [tensor for pair in pairs for tensor in pair.own]
-        self._state = self._versions()
-        self._samples = self._sample()
+    def __init__(self, network: nn.Module, names: Mapping[str, str]) -> None:
+        self._network = network
+        self._pairs = tuple(_pair(network, *both) for both in names.items())
+        self._modules = list(network.modules())
+        self._tensors = _tensors(self._modules)
+        self._places, self._sample = _places(self._tensors), _sample(self._tensors)
+        self._counts = _counts(self._tensors)
+        self._eps = [m.eps for m in self._modules if isinstance(m, _BatchNorm)]
+        self.strays = 0
 
     def __len__(self) -> int:
         """How many convolutions are folded."""
         return len(self._pairs)
 
-    def places(self) -> set[int]:
-        """Where its own numbers lie."""
-        return {t.untyped_storage().data_ptr() for p in self._pairs for t in (p.weight, p.bias)}
+    def holds(self, network: nn.Module) -> bool:
+        """Whether that is still the network that was folded.
 
-    def holds(self) -> bool:
-        """Whether the network is still the one that was folded.
-
-        Changes that autograd counts are all seen; of those made behind its back (`weight.data`),
-        the ones that reach a tensor's sample.
+        All numbers of normalisations are compared, and of each filter the first; of the others,
+        what autograd counts as a change.
         """
-        same = self._versions() == self._state and all(pair.stands() for pair in self._pairs)
-        return same and torch.equal(self._sample(), self._samples)
+        modules = list(network.modules())
+        if len(modules) != len(self._modules) or any(map(_differ, modules, self._modules)):
+            return False
+        tensors = _tensors(modules)
+        return (
+            _places(tensors) == self._places
+            and _counts(tensors) == self._counts
+            and [m.eps for m in modules if isinstance(m, _BatchNorm)] == self._eps
+            and torch.equal(_sample(tensors), self._sample)
+        )
 
-    @contextlib.contextmanager
-    def used(self) -> Iterator[None]:
-        """Compute the network with it, in this thread."""
-        gradients = torch.is_grad_enabled()
-        free = [pair for pair in self._pairs if pair.free(gradients)]
-        with _Replace(
-            {id(pair.own[0]): (pair.weight, pair.bias) for pair in free},
-            {id(pair.mean) for pair in free},
-        ):
-            yield
+    def run(self, network: nn.Module, images: Tensor) -> Any:
+        """The network's answer; another network, and a layer that somebody looks at or trains, are
+        computed as they are.
 
-    def _versions(self) -> list[tuple[int, int, torch.dtype]]:
-        return [(t._version, t.data_ptr(), t.dtype) for t in self._own]
+        Where a convolution's result goes another way than when this was tried, all is computed
+        again as it is.
+        """
+        free = self._free() if network is self._network else []
+        if not free or _counts(self._tensors) != self._counts:
+            return network(images)
+        with Replace(free) as replaced:
+            answer = network(images)
+        if not replaced.astray:
+            return answer
+        self.strays += 1
+        return network(images)
 
-    def _sample(self) -> Tensor:
-        """The first number of each filter, and each mean."""
-        with torch.no_grad():
-            first = [pair.own[0][:, 0, 0, 0] for pair in self._pairs]
-            return torch.cat([*first, *(pair.mean for pair in self._pairs)]) if first else _NOTHING
+    def _free(self) -> list[Pair]:
+        """The pairs that nobody looks at or into, trains or asks for gradients."""
+        if any(getattr(hooks_of_all, name) for name in _GLOBAL):
+            return []
+        hooked = {id(m) for m in self._modules if _hooked(m)}
+        free = [p for p in self._pairs if not p.norm.training and not (hooked & p.inside)]
+        if torch.is_grad_enabled():
+            free = [pair for pair in free if not pair.trained()]
+        return free
 
 
 def fold(network: nn.Module, side: int) -> Folded | None:
-    """Fold what can be of a network in evaluation mode; None while somebody looks into it.
-
-    The folded network is tried on noise: where it does not give the same, nothing is folded.
+    """Fold what can be of a network in evaluation mode; None where there is nothing to fold.
 
     Args:
-        network: from (n, 3, side, side) to logits, on a CPU.
+        network: from (n, 3, side, side) to logits, in float32, on a CPU. It is not run; a copy of
+            it is, on noise, forward and backward, and has to give the same folded.
     """
-    modules, nothing = list(network.modules()), Folded(())
-    if not any(isinstance(module, _BatchNorm) for module in modules):
-        return nothing
-    if any(_hooked(module) for module in modules):
+    if not any(isinstance(module, _BatchNorm) for module in network.modules()):
         return None
-    noise = torch.randn((1, 3, side, side), generator=generator(0, "folding"))
-    with torch.no_grad():
+    with (
+        torch.inference_mode(False),
+        torch.random.fork_rng(devices=[]),
+        torch.autocast("cpu", enabled=False),
+    ):
         try:
-            with _Meet() as met:
-                as_it_is = network(noise)
-            folded = Folded(_pairs(network, met))
-            if not len(folded):
-                return nothing
-            with folded.used():
-                as_folded = network(noise)
-            return folded if _same(as_it_is, as_folded) else nothing
+            tried = copy.deepcopy(network)
+            for module in tried.modules():
+                for name in _HOOKS:
+                    getattr(module, name).clear()
+            tried.requires_grad_(False)
+            with Meet() as met:
+                as_it_is = _answers(tried, side)
+            names = _followed(tried, met)
+            folded = Folded(tried, names)
+            same = _same(as_it_is, _answers(partial(folded.run, tried), side))
+            same = same and not folded.strays
         except Exception:  # anything may be wrong with somebody's network: it runs as it is
-            return nothing
+            return Folded(network, {})
+        return Folded(network, names if same else {})
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    largest = max(1.0, float(one.abs().max()))
-    return float((one - other).abs().max()) <= TOLERANCE * largest
-
-
-def _pairs(network: nn.Module, met: _Meet) -> list[_Pair]:
-    convolutions = {id(m.weight): m for m in network.modules() if isinstance(m, nn.Conv2d)}
+def _followed(network: nn.Module, met: Meet) -> dict[str, str]:
+    """The names of convolutions, and of the normalisation that alone is given their result."""
+    layers = dict(network.named_modules())
+    convolutions = {
+        id(m._parameters["weight"]): name
+        for name, m in layers.items()
+        if isinstance(m, nn.Conv2d) and m._parameters.get("weight") is not None
+    }
     norms = {
-        id(m.running_mean): m
-        for m in network.modules()
+        id(m.running_mean): name
+        for name, m in layers.items()
         if isinstance(m, _BatchNorm) and m.running_mean is not None
     }
-    found = []
+    found = {}
     for weight, mean in met.follows.items():
-        convolution, norm = convolutions.get(weight), norms.get(mean)
-        if convolution is None or norm is None or weight in met.others or mean in met.others:
+        names = convolutions.get(weight), norms.get(mean)
+        if met.elsewhere & {weight, mean} or names[0] is None or names[1] is None:
             continue
-        own = _own(convolution, norm)
-        if any(t.is_inference() or t.dtype != torch.float32 for t in own):
-            continue
-        assert norm.running_mean is not None
-        folded = _folded(convolution, norm)
-        found.append(_Pair(convolution, norm, own, norm.running_mean, *folded))
+        tensors = _tensors([layers[names[0]], layers[names[1]]])
+        if all(t.dtype == torch.float32 for t in tensors if t.is_floating_point()):
+            found[names[0]] = names[1]
     return found
 
 
-def _folded(convolution: nn.Conv2d, norm: _BatchNorm) -> tuple[Tensor, Tensor]:
-    """Weights and bias of both in one, worked out in double precision."""
-    assert norm.running_mean is not None and norm.running_var is not None
-    mean, variance = norm.running_mean.double(), norm.running_var.double()
-    scale = (variance + norm.eps).rsqrt()
-    if norm.weight is not None:
-        scale = scale * norm.weight.double()
-    bias = -mean if convolution.bias is None else convolution.bias.double() - mean
-    bias = bias * scale
-    if norm.bias is not None:
-        bias = bias + norm.bias.double()
-    weight = convolution.weight.double() * scale.view(-1, 1, 1, 1)
-    return weight.float(), bias.float()
+def _answers(run: Callable[[Tensor], Any], side: int) -> tuple[Tensor, Tensor]:
+    """Logits of noise, and their gradient."""
+    noise = torch.randn((1, 3, side, side), generator=generator(0, "folding")).requires_grad_()
+    logits: Tensor = run(noise)
+    (slopes,) = torch.autograd.grad(logits.square().sum(), noise)
+    return logits.detach(), slopes
 
 
-def _own(convolution: nn.Conv2d, norm: _BatchNorm) -> tuple[Tensor, ...]:
-    tensors = (
-        *(convolution.weight, convolution.bias, norm.weight, norm.bias),
-        *(norm.running_mean, norm.running_var),
+def _same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
+    (logits, slopes), (other_logits, other_slopes) = one, other
+    return bool(
+        (logits - other_logits).abs().max() <= TOLERANCE * logits.abs().max()
+        and (slopes - other_slopes).norm() <= GRADIENTS * slopes.norm()
     )
-    return tuple(tensor for tensor in tensors if tensor is not None)
+
+
+def _pair(network: nn.Module, convolution: str, norm: str) -> Pair:
+    one: Any = network.get_submodule(convolution)
+    other: Any = network.get_submodule(norm)
+    parts = zip(convolution.split("."), norm.split("."), strict=False)
+    both = network.get_submodule(".".join(_alike(parts)))
+    inside = frozenset(id(m) for m in both.modules() if m is not both)
+    own = one.weight, one.bias
+    beside = other.running_mean, other.running_var, other.weight, other.bias
+    return Pair(other, inside, own, beside, *_numbers(own, beside, other.eps))
+
+
+def _alike(parts: Iterator[tuple[str, str]]) -> Iterator[str]:
+    """What two names begin with."""
+    for one, other in parts:
+        if one != other:
+            return
+        yield one
+
+
+def _numbers(
+    own: tuple[Tensor, Tensor | None], beside: tuple[Tensor | None, ...], eps: float
+) -> tuple[Tensor, Tensor]:
+    """Weights and bias of both in one, worked out in double precision."""
+    with torch.no_grad():
+        weight, shift, mean, variance, scale, bias = (
+            None if tensor is None else tensor.double() for tensor in (*own, *beside)
+        )
+        assert weight is not None and mean is not None and variance is not None
+        factor = (variance + eps).rsqrt() * (1 if scale is None else scale)
+        shift = (-mean if shift is None else shift - mean) * factor
+        shift = shift if bias is None else shift + bias
+        return (weight * factor.view(-1, 1, 1, 1)).float(), shift.float()
+
+
+def _tensors(modules: Sequence[nn.Module]) -> list[Tensor]:
+    """All of the convolutions' and normalisations' tensors."""
+    layers = (m for m in modules if isinstance(m, (nn.Conv2d, _BatchNorm)))
+    both = ((*m._parameters.values(), *m._buffers.values()) for m in layers)
+    return [tensor for tensors in both for tensor in tensors if tensor is not None]
 
 
 def _hooked(module: nn.Module) -> bool:
@@ -190,61 +217,22 @@ def _hooked(module: nn.Module) -> bool:
     )
 
 
-class _Meet(TorchFunctionMode):
-    """Notes which batch normalisation is given what a convolution has just made, and nothing else.
-
-    `follows` is by the identity of weights and running means; `others` are those that were met in
-    more than one place, or did not follow one another each time.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.follows: dict[int, int] = {}
-        self.others: set[int] = set()
-        self._made: dict[int, tuple[Tensor, int]] = {}  # held, so that no identity is used twice
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Note a call and make it."""
-        result = func(*args, **(kwargs or {}))
-        if func is F.conv2d and len(args) > 1:
-            weight = id(args[1])
-            if any(weight == known for _, known in self._made.values()):
-                self.others.add(weight)
-            self._made[id(result)] = result, weight
-        elif func is F.batch_norm and len(args) > 1:
-            mean, before = id(args[1]), self._made.get(id(args[0]))
-            if before is None or mean in self.follows.values() or before[1] in self.follows:
-                self.others.update({mean} if before is None else {mean, before[1]})
-            else:
-                self.follows[before[1]] = mean
-        return result
+def _differ(one: object, other: object) -> bool:
+    return one is not other
 
 
-class _Replace(TorchFunctionMode):
-    """Computes folded convolutions, and passes on what their normalisation would be given."""
+def _places(tensors: Sequence[Tensor]) -> list[tuple[int, torch.dtype]]:
+    return [(t.data_ptr(), t.dtype) for t in tensors]
 
-    def __init__(self, convolutions: Mapping[int, tuple[Tensor, Tensor]], norms: set[int]) -> None:
-        super().__init__()
-        self._convolutions, self._norms = convolutions, norms
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Replace the two; anything else is called as it is."""
-        if func is F.conv2d:
-            found = self._convolutions.get(id(args[1])) if len(args) > 1 else None
-            if found is not None:
-                return func(args[0], *found, *args[3:], **(kwargs or {}))
-        elif func is F.batch_norm and len(args) > 1 and id(args[1]) in self._norms:
-            return args[0]
-        return func(*args, **(kwargs or {}))
+def _counts(tensors: Sequence[Tensor]) -> list[int]:
+    """How often each was changed, as far as autograd heard of it."""
+    return [-1 if t.is_inference() else t._version for t in tensors]
+
+
+def _sample(tensors: Sequence[Tensor]) -> Tensor:
+    """The first number of each filter, and all of what is no filter."""
+    with torch.no_grad():
+        floating = [t for t in tensors if t.is_floating_point()]
+        parts = [t[:, 0, 0, 0] if t.ndim == 4 else t for t in floating]
+        return torch.cat(parts) if len({t.dtype for t in parts}) == 1 else torch.zeros(0)

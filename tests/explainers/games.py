@@ -77,8 +77,6 @@ def recorded(module: nn.Module) -> tuple[radar.Classifier, list[Tensor]]:
     kept = Recorded(module.eval())
     names = "ab" if isinstance(module, Tiles) else "abc"
     model = toys.classifier(kept, "module", names, mean=(0.0,) * 3, std=(1.0,) * 3)
-    with model.held():
-        kept.batches.clear()  # without those on which its folding is tried
     return model, kept.batches
 
 
