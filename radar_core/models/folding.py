@@ -12,8 +12,10 @@ hook of the network changes. What may be folded is found, and tried, on a copy.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
+from operator import is_not
 from typing import Any
 
 import torch
@@ -59,7 +61,7 @@ class Folded:
         what autograd counts as a change.
         """
         modules = list(network.modules())
-        if len(modules) != len(self._modules) or any(map(_differ, modules, self._modules)):
+        if len(modules) != len(self._modules) or any(map(is_not, modules, self._modules)):
             return False
         tensors = _tensors(modules)
         return (
@@ -90,7 +92,7 @@ class Folded:
         """The pairs that nobody looks at or into, trains or asks for gradients."""
         if any(getattr(hooks_of_all, name) for name in _GLOBAL):
             return []
-        hooked = {id(m) for m in self._modules if _hooked(m)}
+        hooked = {id(m) for m in self._modules if any(getattr(m, name) for name in _HOOKS)}
         free = [p for p in self._pairs if not p.norm.training and not (hooked & p.inside)]
         if torch.is_grad_enabled():
             free = [pair for pair in free if not pair.trained()]
@@ -171,20 +173,13 @@ def _same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
 def _pair(network: nn.Module, convolution: str, norm: str) -> Pair:
     one: Any = network.get_submodule(convolution)
     other: Any = network.get_submodule(norm)
-    parts = zip(convolution.split("."), norm.split("."), strict=False)
-    both = network.get_submodule(".".join(_alike(parts)))
+    steps = zip(convolution.split("."), norm.split("."), strict=False)
+    shared = takewhile(lambda step: step[0] == step[1], steps)
+    both = network.get_submodule(".".join(step for step, _ in shared))
     inside = frozenset(id(m) for m in both.modules() if m is not both)
     own = one.weight, one.bias
     beside = other.running_mean, other.running_var, other.weight, other.bias
     return Pair(other, inside, own, beside, *_numbers(own, beside, other.eps))
-
-
-def _alike(parts: Iterator[tuple[str, str]]) -> Iterator[str]:
-    """What two names begin with."""
-    for one, other in parts:
-        if one != other:
-            return
-        yield one
 
 
 def _numbers(
@@ -207,19 +202,6 @@ def _tensors(modules: Sequence[nn.Module]) -> list[Tensor]:
     layers = (m for m in modules if isinstance(m, (nn.Conv2d, _BatchNorm)))
     both = ((*m._parameters.values(), *m._buffers.values()) for m in layers)
     return [tensor for tensors in both for tensor in tensors if tensor is not None]
-
-
-def _hooked(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
-
-
-def _differ(one: object, other: object) -> bool:
-    return one is not other
 
 
 def _places(tensors: Sequence[Tensor]) -> list[tuple[int, torch.dtype]]:
