@@ -39,7 +39,7 @@ class Viewer {
   // `tell` is how the server hears where ε came to rest; a story has nobody to tell.
   async update(data, tell) {
     if (tell) this.tell = (eps) => { tell("eps", eps); return true; };
-    const { head, body } = parse(data), first = tell && !this.head;
+    const { head, body } = parse(data), first = tell && !this.head, ends = tell && !head.busy && this.head?.busy !== false;
     if (head.id === this.id) return;
     this.id = head.id;
     if (head.busy && this.head && !this.head.busy) {
@@ -54,7 +54,8 @@ class Viewer {
       this.show(head, before);
       this.root.dataset.ms ||= (performance.now() - since).toFixed(1); // from data to first picture
       // Painted: so many ms after the page was asked for.
-      if (first) requestAnimationFrame(() => setTimeout(() => { tell("drawn", this.root.dataset.painted = Math.round(performance.now())); if (!head.busy) dispatchEvent(new Event("radar-drawn")); }));
+      if (first) requestAnimationFrame(() => setTimeout(() => { tell("drawn", this.root.dataset.painted = Math.round(performance.now())); }));
+      if (ends) requestAnimationFrame(() => setTimeout(() => dispatchEvent(new Event("radar-drawn")))); // pictures to look at
       await this.decode(body, head, Object.values(head.images));
     } catch (error) {
       if (this.id === head.id) this.id = null; // so that the next blob, even the same, is tried again

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from radar_core.ui.component_files import BASE, PANELS, joined
+from radar_core.view.blob import pack, unpack
+from radar_core.view.panels import waiting
 from tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser
@@ -44,7 +47,7 @@ def test_the_same_pictures_stand_in_the_same_place(
 ) -> None:
     one = visit(width, height, scheme)
     page = one.finished(CASE)
-    assert not page.evaluate(THERE)
+    page.wait_for_function(f"!({THERE})")  # it may be known from another test, and fades
     page.wait_for_timeout(1000)
     box = page.locator("figure").first.bounding_box()
     own = pixels(page, box)
@@ -105,3 +108,25 @@ def test_it_gives_way_to_what_the_page_has_to_say(visit: Begin) -> None:
     page.wait_for_function(PAINTED)
     page.get_by_role("alert").first.wait_for()
     page.wait_for_function(f"!({THERE})")
+
+
+def test_it_waits_for_pictures_and_not_for_the_first_word_of_them(visit: Begin) -> None:
+    """A case that is computed anew under a known address is first drawn without a picture."""
+    empty = waiting([("gradcam", "Grad-CAM")])
+    header, pictures = unpack(empty)
+    done = pack({**header, "busy": False, "stage": "done"}, pictures)
+    page = visit().goes("/")
+    page.evaluate(
+        f"""async (blobs) => {{
+            {joined((BASE, *PANELS), "js")}
+            const viewer = new Viewer(document.body);
+            window.drawn = [];
+            addEventListener("radar-drawn", () => window.drawn.push(viewer.root.dataset.stage));
+            for (const blob of blobs) {{
+                await viewer.update(Uint8Array.from(blob), () => {{}});
+                await new Promise((on) => setTimeout(on, 200));
+            }}
+        }}""",
+        [list(empty), list(done)],
+    )
+    assert page.evaluate("window.drawn") == ["done"]
