@@ -1,6 +1,7 @@
 """What every attack and explainer costs beside the model passes it makes, as JSON.
 
-    python benchmarks/methods.py [--model phantom|FILE|random:ARCHITECTURE] [--repeat 3]
+    python benchmarks/methods.py [--model phantom|FILE|random:ARCHITECTURE] [--repeat 3] \\
+        [--only ID ...]
 
 Each method runs on one image (an attack) or a pair (an explainer), at its default parameters. The
 passes it makes are recorded, in order and with their batch sizes, and made again bare right after
@@ -158,6 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="phantom", help="NAME, FILE or random:ARCHITECTURE")
     parser.add_argument("--repeat", type=int, default=3, help="times each is measured")
+    parser.add_argument("--only", nargs="+", default=[*ATTACKS, *EXPLAINERS], metavar="ID")
     arguments = parser.parse_args()
     model = load(arguments.model)
     coarse = torch.rand((2, 3, 7, 7), generator=torch.Generator().manual_seed(2))
@@ -167,9 +169,13 @@ def main() -> None:
         *(
             ("attack", id, attack(model, image, id))
             for id in ATTACKS
-            if not issubclass(ATTACKS[id], LongTail)
+            if id in arguments.only and not issubclass(ATTACKS[id], LongTail)
         ),
-        *(("explainer", id, lambda id=id: radar.explain(model, pair, id)) for id in EXPLAINERS),
+        *(
+            ("explainer", id, lambda id=id: radar.explain(model, pair, id))
+            for id in EXPLAINERS
+            if id in arguments.only
+        ),
     ]
     methods = []
     for kind, id, run in runs:

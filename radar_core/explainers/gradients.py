@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from radar_core.errors import BadModel
 from radar_core.models.classifier import Classifier
+from radar_core.runtime import Progress
 
 
 def differentiable(
@@ -58,6 +59,17 @@ def input_gradient(
         score = logits[: len(targets)].gather(1, targets[:, None]).sum()
     (gradient,) = torch.autograd.grad(score, points)
     return gradient, logits.detach()
+
+
+def pass_size(model: Classifier, progress: Progress, at: float = 0.0) -> int:
+    """How many images a pass with gradients may hold: measured once, by a pass that may be stopped.
+
+    Args:
+        model: held by the caller.
+        at: how far the explainer is.
+    """
+    progress.step(at, "memory that a pass takes")
+    return model.measured_batch_size()
 
 
 def completeness(maps: Float[Tensor, "n h w"], difference: Float[Tensor, " n"]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from radar_core.explainers import EXPLAINERS, Attribution
-from radar_core.explainers.gradients import completeness, differentiable
+from radar_core.explainers.gradients import completeness, differentiable, pass_size
 from radar_core.models.classifier import Classifier
 from radar_core.params import field_choice, field_range
 from radar_core.runtime import Passes, Progress, batch_size
@@ -75,7 +75,7 @@ class IntegratedGradients:
 
         method = CaptumIntegratedGradients(counted)
         maps = torch.zeros_like(images[:, 0])
-        step = batch_size(*images.shape[-2:], gradients=True)
+        step = pass_size(model, progress, 0.1)
         for at, (image, target) in enumerate(zip(images, targets, strict=True)):
             done = 0.0
             found = method.attribute(

@@ -10,9 +10,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from radar_core.explainers import EXPLAINERS, Attribution
+from radar_core.explainers.gradients import pass_size
 from radar_core.models.classifier import Classifier
 from radar_core.params import field_range
-from radar_core.runtime import Passes, Progress, batch_size
+from radar_core.runtime import Passes, Progress
 
 
 @EXPLAINERS.register("shap")
@@ -63,7 +64,7 @@ class ExpectedGradients:
         ).flatten()[:count]
         alphas = (torch.arange(count) + torch.rand(count, generator=generator)) / count
         alphas, order = alphas.view(-1, 1, 1, 1).to(device), order.to(device)
-        step = min(batch_size(*images.shape[-2:], gradients=True), count)
+        step = min(pass_size(model, progress), count)
         maps = torch.zeros_like(images[:, 0])
         for k, (image, target) in enumerate(zip(images, targets, strict=True)):
             for i in range(0, count, step):

@@ -10,10 +10,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from radar_core.explainers import EXPLAINERS, Attribution
-from radar_core.explainers.gradients import input_gradient
+from radar_core.explainers.gradients import input_gradient, pass_size
 from radar_core.models.classifier import Classifier
 from radar_core.params import field_range
-from radar_core.runtime import Passes, Progress, batch_size
+from radar_core.runtime import Passes, Progress
 
 
 @EXPLAINERS.register("smoothgrad")
@@ -58,7 +58,7 @@ class SmoothGrad:
     ) -> Attribution:
         """See `Explainer.attribute`."""
         sigma = self.noise * float(images[0].max() - images[0].min())
-        step = min(batch_size(*images.shape[-2:], gradients=True), self.samples)
+        step = min(pass_size(model, progress), self.samples)
         sums = torch.zeros_like(images)
         for i in range(0, self.samples, step):
             # One by one: the draws do not depend on how many fit into a pass.

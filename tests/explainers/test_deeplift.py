@@ -8,7 +8,6 @@ from captum.attr import DeepLiftShap
 from torch import nn
 
 import radar_core as radar
-from radar_core.explainers import deeplift
 from tests import toys
 from tests.explainers import networks
 
@@ -72,14 +71,25 @@ def test_takes_no_more_references_than_asked_or_there_are():
     )
     first = radar.explain(model, images, "deeplift", target="a", background=background[:2])
     assert torch.equal(found.maps, first.maps)
-    assert (found.passes.forward, found.passes.backward) == (4, 4)
+    assert (found.passes.forward, found.passes.backward) == (4, 2)
+
+
+def test_references_pass_once_for_all_images():
+    model, images, background = toys.conv(), toys.images(3), toys.images(5, seed=5)
+    found = radar.explain(model, images, "deeplift", target="b", background=background)
+    assert (found.passes.forward, found.passes.backward) == (5 + 3 * 5, 3 * 5)
+    for k in range(3):
+        alone = radar.explain(
+            model, images[k : k + 1], "deeplift", target="b", background=background
+        )
+        assert torch.allclose(found.maps[k : k + 1], alone.maps, rtol=1e-4, atol=1e-7)
 
 
 def test_small_batches_give_the_same_map(monkeypatch: pytest.MonkeyPatch):
     model, images, background = toys.conv(), toys.images(2), toys.images(5, seed=5)
     whole = radar.explain(model, images, "deeplift", background=background)
     for size in (1, 5):
-        monkeypatch.setattr(deeplift, "batch_size", lambda *_, size=size, **__: size)
+        monkeypatch.setattr(model, "measured_batch_size", lambda size=size: size)
         parts = radar.explain(model, images, "deeplift", background=background)
         assert torch.allclose(whole.maps, parts.maps, rtol=1e-4, atol=1e-7)
 
