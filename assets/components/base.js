@@ -24,6 +24,36 @@ function el(tag, cls, text) {
   return e;
 }
 
+// Make an element show what another one shows; a click begun on it is not lost.
+function renew(node, shown) {
+  for (const name of node.getAttributeNames()) if (!shown.hasAttribute(name)) node.removeAttribute(name);
+  for (const { name, value } of shown.attributes) node.setAttribute(name, value);
+  node.replaceChildren(...shown.childNodes);
+}
+
+// Make these the children, touching only what differs.
+function arrange(parent, nodes) {
+  const keep = new Set(nodes);
+  for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
+  nodes.forEach((node, i) => { if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] || null); });
+}
+
+// One element for each thing, however often more is known of it: `made` has them by their id.
+function kept(made, id, shows, make) {
+  const mark = JSON.stringify(shows), before = made.get(id);
+  if (before?.mark === mark) return before.node;
+  const node = before?.node || make();
+  if (before) renew(node, make());
+  made.set(id, { mark, node });
+  return node;
+}
+
+// All elements but those of these are no longer kept.
+function forget(made, ids) {
+  const there = new Set(ids);
+  for (const id of made.keys()) if (!there.has(id)) made.delete(id);
+}
+
 function parse(data) {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);

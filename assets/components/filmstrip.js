@@ -6,6 +6,20 @@ class Filmstrip {
     this.root = el("div", "root");
     parent.append(this.root);
     this.urls = new Map(); // content hash -> object URL
+    this.made = new Map();
+    this.range = el("span");
+    this.turns = [this.turn("‹", "Previous images", -1), this.turn("›", "Next images", 1)];
+    this.pager = el("div", "pager");
+    this.pager.append(this.range, ...this.turns.map(({ button }) => button));
+    this.grid = el("div", "grid");
+    this.grid.setAttribute("role", "group");
+    this.grid.setAttribute("aria-label", "Images");
+    this.grid.onkeydown = (e) => {
+      const all = [...this.grid.querySelectorAll("button")], at = all.indexOf(this.root.getRootNode().activeElement);
+      const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -4, ArrowDown: 4 }[e.key];
+      if (step && all[at + step]) { e.preventDefault(); all[at + step].focus(); }
+    };
+    this.root.append(this.pager, this.grid);
   }
 
   destroy() {
@@ -18,32 +32,26 @@ class Filmstrip {
     const { head, body } = parse(data);
     if (head.id === this.id) return;
     this.id = head.id;
+    this.head = head;
     const active = this.root.getRootNode().activeElement?.dataset?.id;
     const wanted = new Set(Object.values(head.images).map((ref) => ref[2]));
     for (const [hash, url] of this.urls) if (!wanted.has(hash)) { URL.revokeObjectURL(url); this.urls.delete(hash); }
-    const pager = el("div", "pager");
-    const turn = (text, label, page) => {
-      const b = el("button", "turn", text);
-      b.type = "button";
-      b.setAttribute("aria-label", label);
-      b.disabled = page < 0 || page >= head.pages;
-      b.onclick = () => this.tell("page", page);
-      b.dataset.id = label;
-      return b;
-    };
-    pager.append(el("span", "", head.range), turn("‹", "Previous images", head.page - 1), turn("›", "Next images", head.page + 1));
-    const grid = el("div", "grid");
-    grid.setAttribute("role", "group");
-    grid.setAttribute("aria-label", "Images");
-    for (const item of head.items) grid.append(this.item(item, head, body));
-    if (!head.items.length) grid.append(el("p", "none", head.none));
-    grid.onkeydown = (e) => {
-      const all = [...grid.querySelectorAll("button")], at = all.indexOf(this.root.getRootNode().activeElement);
-      const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -4, ArrowDown: 4 }[e.key];
-      if (step && all[at + step]) { e.preventDefault(); all[at + step].focus(); }
-    };
-    this.root.replaceChildren(pager, grid);
+    this.range.textContent = head.range;
+    for (const { button, by } of this.turns) button.disabled = head.page + by < 0 || head.page + by >= head.pages;
+    const some = head.items.map((item) => kept(this.made, item.id, [item, head.images[item.id]?.[2], item.id === head.current], () => this.item(item, head, body)));
+    if (!some.length) some.push(el("p", "none", head.none));
+    forget(this.made, head.items.map((item) => item.id));
+    arrange(this.grid, some);
     if (active) this.root.querySelector(`[data-id="${CSS.escape(active)}"]`)?.focus({ preventScroll: true });
+  }
+
+  turn(text, label, by) {
+    const button = el("button", "turn", text);
+    button.type = "button";
+    button.setAttribute("aria-label", label);
+    button.dataset.id = label;
+    button.onclick = () => this.tell("page", this.head.page + by);
+    return { button, by };
   }
 
   item(item, head, body) {

@@ -3,20 +3,6 @@
 
 const percent = (p) => `${Math.round(100 * p)} %`;
 
-// Make an element show what another one shows; a click begun on it is not lost.
-function renew(node, shown) {
-  for (const name of node.getAttributeNames()) if (!shown.hasAttribute(name)) node.removeAttribute(name);
-  for (const { name, value } of shown.attributes) node.setAttribute(name, value);
-  node.replaceChildren(...shown.childNodes);
-}
-
-// Make these the children, touching only what differs.
-function arrange(parent, nodes) {
-  const keep = new Set(nodes);
-  for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
-  nodes.forEach((node, i) => { if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] || null); });
-}
-
 class Gallery {
   constructor(parent) {
     this.root = el("div", "root");
@@ -57,12 +43,11 @@ class Gallery {
       this.made = new Map();
     }
     this.items.classList.remove("leaving");
-    const some = head.items.map((item) => this.kept(item.id, [item, head.images[item.id]?.[2], item.id === head.current],
+    const some = head.items.map((item) => kept(this.made, item.id, [item, head.images[item.id]?.[2], item.id === head.current],
       () => (list ? this.row(item, head, body) : this.tile(item, head, body))));
     if (!head.items.length) some.push(el("p", "none", head.none));
-    else if (list) some.unshift(this.kept("\0titles", "titles", () => this.titles()));
-    const there = new Set(["\0titles", ...head.items.map((item) => item.id)]);
-    for (const id of this.made.keys()) if (!there.has(id)) this.made.delete(id);
+    else if (list) some.unshift(kept(this.made, "\0titles", "titles", () => this.titles()));
+    forget(this.made, ["\0titles", ...head.items.map((item) => item.id)]);
     arrange(this.items, some);
     arrange(this.root, [this.strip(head), this.pager(head), this.items]);
     const all = this.all();
@@ -72,16 +57,6 @@ class Gallery {
     } else if (held) this.find(held)?.focus({ preventScroll: true });
     if (turned) this.landing = undefined;
     this.reach();
-  }
-
-  // One element for each image, however often more is known of it.
-  kept(id, shows, make) {
-    const mark = JSON.stringify(shows), before = this.made.get(id);
-    if (before?.mark === mark) return before.node;
-    const node = before?.node || make();
-    if (before) renew(node, make());
-    this.made.set(id, { mark, node });
-    return node;
   }
 
   all() { return [...this.items.querySelectorAll("button")]; }

@@ -58,6 +58,7 @@ class Present {
     this.at = Math.min(this.head.steps.length - 1, Math.max(0, i));
     const step = this.head.steps[this.at], { viewer } = this;
     this.root.dataset.step = this.at + 1;
+    delete this.root.dataset.shown;
     this.caption.textContent = step.caption;
     this.place.textContent = `${this.at + 1} / ${this.head.steps.length}`;
     viewer.id = null; // the same case may be shown in two steps
@@ -67,6 +68,7 @@ class Present {
     viewer.toggleSwipe(step.show === "swipe");
     if (step.show === "flicker") viewer.toggleFlicker(true);
     if (step.sweep && !STILL.matches) this.sweep();
+    this.root.dataset.shown = this.at + 1;
   }
 
   // From no change to the largest, then to the ε of the step.

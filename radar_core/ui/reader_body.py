@@ -52,8 +52,7 @@ def reader_study() -> None:
     if reader is None:
         _door(plan)
         return
-    job = _job(plan)
-    polled(lambda: _show(plan, reader), active=job.active)
+    polled(lambda: _show(plan, reader), active=_waits(plan, reader))
 
 
 def _plan() -> PairPlan:
@@ -173,10 +172,24 @@ def _steps(plan: PairPlan) -> Steps:
     return steps
 
 
+def _ahead(plan: PairPlan, reader: str) -> tuple[Pair, ...]:
+    """The pairs that are made and not answered yet."""
+    made = cast("Pairs | None", _job(plan).value)
+    done = _done(plan, reader)
+    return tuple(pair for pair in (made.pairs if made else ()) if pair.number not in done)
+
+
+def _done(plan: PairPlan, reader: str) -> set[int]:
+    return {a.number for a in answers(plan) if a.reader == reader}
+
+
+def _waits(plan: PairPlan, reader: str) -> bool:
+    """Whether the reader waits for a pair."""
+    return _job(plan).active and not _ahead(plan, reader)
+
+
 def _show(plan: PairPlan, reader: str) -> bool:
-    job = _job(plan)
-    made = cast("Pairs | None", job.value)
-    done = {a.number for a in answers(plan) if a.reader == reader}
+    job, done = _job(plan), _done(plan, reader)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":gray[{plain(reader)}: {len(done)} of {plan.pairs} answered]")
         st.button("Leave", key="readers.leave", type="tertiary", on_click=_leave)
@@ -187,7 +200,7 @@ def _show(plan: PairPlan, reader: str) -> bool:
     if len(done) >= plan.pairs:
         _outcome(plan, reader)
         return False
-    ahead = [pair for pair in (made.pairs if made else ()) if pair.number not in done]
+    ahead = _ahead(plan, reader)
     if ahead:
         _pair(plan, reader, ahead[0])
     else:

@@ -93,7 +93,12 @@ class Visit:
 
 
 GO_ON = "to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }"
-QUIET = 1.5  # seconds without a word to the server: nothing is polled any more
+QUIET = 2.5  # seconds without a word to the server: nothing is polled any more
+
+
+def drawn(page: Any) -> None:
+    """Wait until what was asked for is drawn: until the second frame from now."""
+    page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
 
 def canvas(page: Any, tile: str) -> np.ndarray:
@@ -105,8 +110,14 @@ def canvas(page: Any, tile: str) -> np.ndarray:
 
 
 def sideways(page: Any) -> int:
-    """Pixels that the page can be scrolled sideways."""
-    return int(page.locator("[data-testid=stMain]").evaluate("m => m.scrollWidth - m.clientWidth"))
+    """Pixels that the page can be scrolled sideways, once what follows its width has followed."""
+    beyond = "m => m.scrollWidth - m.clientWidth"
+    for _ in range(20):
+        found = int(page.locator("[data-testid=stMain]").evaluate(beyond))
+        if found <= 1:
+            break
+        page.wait_for_timeout(500)
+    return found
 
 
 # Beside each element: what axe measured, and which of the elements around it are pale.

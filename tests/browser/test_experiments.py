@@ -36,7 +36,7 @@ def test_an_epsilon_that_cannot_be_is_one_sentence(tab: Begin) -> None:
     box.fill("much")
     box.press("Enter")
     page.get_by_text(re.compile("^ε is a number, not 'much'")).wait_for()
-    assert page.get_by_role("button", name="Start").count() == 0
+    page.get_by_role("button", name="Start").wait_for(state="detached")
 
 
 def test_a_run_from_its_start_to_a_case(visit: Begin, tab: Begin) -> None:
@@ -75,9 +75,8 @@ def views_fit(one: Visit) -> None:
     for view in VIEWS:
         one.looks(1440, 900, "dark", "reduce")
         page.get_by_role("radio", name=view, exact=True).click()
-        one.rests()
         page.mouse.move(0, 0)  # a button under the mouse has other colours
-        page.wait_for_timeout(500)
+        one.settles()
         if view in ("Robustness", "Explanations", "Images"):
             assert violations(page) == [], view
         one.looks(390, 844, "dark", "reduce")

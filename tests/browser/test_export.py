@@ -17,7 +17,9 @@ pytestmark = pytest.mark.browser
 
 
 def test_what_is_downloaded_is_what_is_seen(visit: Callable[..., Visit]) -> None:
-    page = visit().finished("/case?model=toy&attack=fgsm&eps=4%2F255&explain=saliency")
+    one = visit()
+    page = one.finished("/case?model=toy&attack=fgsm&eps=4%2F255&explain=saliency")
+    one.settles()  # a click is lost where what stands above it moves it away
     with zipfile.ZipFile(taken(page, "Pictures as PNG")) as archive:
         for tile in ("clean", "attacked", "difference"):
             pixels = np.asarray(Image.open(archive.open(f"{tile}.png")))

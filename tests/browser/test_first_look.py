@@ -21,11 +21,13 @@ CASE = "/case?model=toy&attack=fgsm&eps=4%2F255&explain=gradcam,shap&shap.sample
 PAINTED = "document.documentElement.dataset.firstLook"
 NEAR = 8  # pixels: how the heading wraps on a phone is Streamlit's
 # It neither hears that the page has drawn nor loses its patience.
-DEAF = """
-addEventListener("radar-drawn", (said) => said.stopImmediatePropagation(), true);
+PATIENT = """
 const wait = window.setTimeout;
 window.setTimeout = (what, ms, ...more) => wait(what, ms === 8000 ? 1e8 : ms, ...more);
 """
+DEAF = f"""
+addEventListener("radar-drawn", (said) => said.stopImmediatePropagation(), true);
+{PATIENT}"""
 THERE = "!!document.getElementById('first-look')"
 
 
@@ -66,6 +68,7 @@ def test_it_gives_way_to_the_page_and_comes_before_it(visit: Begin) -> None:
     one = visit()
     one.finished(CASE)
     again = visit()
+    again.page.add_init_script(PATIENT)
     again.page.add_init_script(f"addEventListener('radar-drawn', () => window.stood = {THERE})")
     page = again.goes(CASE)
     painted = page.locator(".root[data-painted]")
@@ -124,7 +127,8 @@ def test_it_waits_for_pictures_and_not_for_the_first_word_of_them(visit: Begin) 
             addEventListener("radar-drawn", () => window.drawn.push(viewer.root.dataset.stage));
             for (const blob of blobs) {{
                 await viewer.update(Uint8Array.from(blob), () => {{}});
-                await new Promise((on) => setTimeout(on, 200));
+                for (const wait of [requestAnimationFrame, requestAnimationFrame, setTimeout])
+                    await new Promise((on) => wait(() => on()));
             }}
         }}""",
         [list(empty), list(done)],

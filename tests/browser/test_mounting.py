@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import numpy as np
 import pytest
 
-from radar_core.ui.component_files import FOLDER
-from radar_core.view.blob import pack
+from radar_core.ui.component_files import BASE, joined
+from radar_core.view.blob import pack, png
 
 pytestmark = pytest.mark.browser
 
@@ -20,8 +21,7 @@ ITEM = {"truth": "mel", "read": "", "sure": None, "mark": "", "eps": "", "focus"
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """An empty page that knows the gallery's component as `mount`, and its data as `data`."""
-    names = ("base.js", "gallery.js")
-    code = "\n".join((FOLDER / name).read_text("utf-8") for name in names)
+    code = joined((BASE, "gallery"), "js")
     items = [{**ITEM, "id": id} for id in ("a", "b", "c")]
     head = {"items": items, "strip": [], "form": "tiles", "current": "", "page": 0, "pages": 1}
     blob = base64.b64encode(pack({**head, "range": "", "none": ""}, {})).decode()
@@ -83,3 +83,35 @@ def test_two_places_are_two(page: Any) -> None:
     page.evaluate("first()")
     page.locator("#one .root").wait_for(state="detached")
     assert page.locator("#other button[data-id]").count() == 3
+
+
+def test_a_click_on_the_filmstrip_is_not_lost_while_its_pictures_come(browser: Any) -> None:
+    page = browser.new_context(viewport={"width": 400, "height": 300}).new_page()
+    page.set_content("<div id=strip></div>")
+    picture = png(np.zeros((8, 8, 3), np.uint8))
+    items = [{"id": id, "title": id, "mark": ""} for id in ("a", "b")]
+    head = {"items": items, "current": "a", "page": 0, "pages": 2, "range": "1–2", "none": ""}
+    more = {**head, "items": [{**item, "mark": "right"} for item in items]}
+    bare, filled = pack(head, {}), pack(more, {"a": picture, "b": picture})
+    page.evaluate(
+        """async ([code, css]) => {
+            const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+            const mount = (await import(url)).default, inside = document.getElementById("strip");
+            inside.append(Object.assign(document.createElement("style"), { textContent: css }));
+            window.said = [];
+            window.shown = (blob) => void mount({
+                data: Uint8Array.from(blob), parentElement: inside,
+                setTriggerValue: (...all) => window.said.push(all.join(" ")),
+            });
+        }""",
+        [joined((BASE, "filmstrip"), "js"), joined((BASE, "filmstrip"), "css")],
+    )
+    page.evaluate("shown", list(filled))
+    for button, said in (("[data-id=b]", "chosen b"), ("[aria-label='Next images']", "page 1")):
+        for blob in (bare, filled):
+            page.locator(f"button{button}").hover(position={"x": 6, "y": 6})
+            page.mouse.down()
+            page.evaluate("shown", list(blob))
+            page.mouse.up()
+        assert page.evaluate("said.splice(0)") == [said, said]
+    page.context.close()

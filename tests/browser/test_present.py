@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from radar_core.story import prepare, read_story
-from tests.browser.conftest import Server, Visit, canvas, sideways, violations
+from tests.browser.conftest import Server, Visit, canvas, drawn, sideways, violations
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
@@ -36,7 +36,7 @@ def story(server: Server) -> str:
     """A story in the folder that the server looks into, computed ahead."""
     path = server.stories / "three.toml"
     path.write_text(TOLD, encoding="utf-8")
-    hasty = TOLD.replace("idle = 60", "idle = 3")
+    hasty = TOLD.replace("idle = 60", "idle = 10")
     (server.stories / "hasty.toml").write_text(hasty, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RADAR_STORIES", str(server.stories))
@@ -48,7 +48,8 @@ def story(server: Server) -> str:
 
 def step(page: Any, number: int) -> None:
     """Wait until a step is shown."""
-    page.locator(f".present[data-step='{number}'] .root[data-ready='1']").wait_for()
+    page.locator(f".present[data-shown='{number}'] .root[data-ready='1']").wait_for()
+    drawn(page)
 
 
 def test_a_story_goes_by_keyboard_without_a_network_until_it_is_left(
@@ -85,9 +86,10 @@ def tell(page: Any) -> None:
     page.keyboard.press("PageDown")
     step(page, 3)
     page.locator(".present[data-sweep=over]").wait_for()
+    drawn(page)
     assert page.locator(".epsilon output").inner_text() == "8/255"
     page.keyboard.press("ArrowUp")
-    page.wait_for_timeout(200)
+    drawn(page)
     assert page.locator(".epsilon output").inner_text() == "12/255"
     page.keyboard.press("b")
     page.locator(".blank:not([hidden])").wait_for()

@@ -16,8 +16,10 @@ ADDRESS = "/screening?data=phantom&model=phantom&image=phantom-test-0004"
 def test_an_image_is_screened_by_what_is_in_the_box(
     tab: Callable[..., Visit], width: int, height: int, scheme: str
 ) -> None:
-    page = tab(width, height, scheme).goes(ADDRESS)
+    one = tab(width, height, scheme)
+    page = one.goes(ADDRESS)
     page.get_by_text("What this cannot know").wait_for()
+    one.settles()
     assert page.get_by_text("phantom-test-0004 · true class").count() == 1
     said = page.locator("h4").first.inner_text()
     assert any(words in said for words in ("Nothing unusual", "Unusual (", "Cannot tell"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,14 @@ from radar_core.case import CaseSpec, CurveResult, run_curve
 from radar_core.data import open_data
 from radar_core.models import load_model
 from radar_core.pictures import to_pixels
-from tests.browser.conftest import Server, Visit, canvas
+from tests.browser.conftest import Server, Visit, canvas, drawn
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
 CASE = "/case?model=toy&attack=pgd&pgd.steps=3&explain=gradcam,shap&shap.samples=8"
 ALL_READY = ".ticks i.ready:nth-child(11)"
 IMAGE = "[data-tile=attacked-image]"
+RESTS = 0.3  # seconds that the slider stands still before the server hears of it
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def drag(page: Any, at: int) -> None:
     slider.evaluate(
         "(e, at) => { e.value = at; e.dispatchEvent(new Event('input', {bubbles: true})); }", at
     )
-    page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+    drawn(page)
 
 
 def test_pictures_and_words_move_with_the_slider_while_the_network_is_gone(
@@ -88,9 +90,12 @@ def test_the_server_is_told_once_where_the_slider_rests(tab: Begin) -> None:
     before = len(one.sent)
     slider = page.locator("#epsilon")
     slider.focus()
+    began = time.monotonic()
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
-    assert len(one.sent) == before
+    told = len(one.sent)
+    if time.monotonic() - began < RESTS:  # else a slow machine was at rest in between
+        assert told == before
     page.wait_for_url("**eps=1.5%2F255**")
     one.finished()
     assert slider.input_value() == "3"
@@ -127,7 +132,7 @@ def test_the_swipe_line_parts_clean_from_attacked(tab: Begin) -> None:
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
     assert line.get_attribute("aria-valuetext") == "40 percent clean, 60 percent attacked"
-    page.wait_for_timeout(150)
+    drawn(page)
     cut = round(64 * 0.4)
     for name in ("image", "gradcam"):
         now = canvas(page, f"attacked-{name}")
@@ -140,11 +145,11 @@ def test_the_swipe_line_parts_clean_from_attacked(tab: Begin) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 20, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(150)
+    drawn(page)
     assert 74 <= float(line.get_attribute("aria-valuenow")) <= 76
     np.testing.assert_array_equal(canvas(page, "attacked-image")[:, :47], clean["image"][:, :47])
     page.get_by_role("button", name="Swipe").click()
-    page.wait_for_timeout(150)
+    drawn(page)
     np.testing.assert_array_equal(canvas(page, "attacked-image"), attacked["image"])
 
 

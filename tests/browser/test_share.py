@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import Visit, canvas, sideways
+from tests.browser.conftest import Server, Visit, canvas, drawn, in_context, sideways
 from tests.browser.served import free_port, serving
+from tests.browser.told import told
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
@@ -40,14 +41,19 @@ def test_a_server_that_was_restarted_is_noticed_and_the_case_comes_back(
     context.set_default_timeout(60_000)
     one = Visit(context.new_page())
     one.page.on("pageerror", lambda e: one.errors.append(str(e)))
+    one.page.on("websocket", lambda w: w.on("framereceived", one.heard.append))
     try:
         with again() as server:
             page = one.finished(server.url + CASE + "&seed=8&image=3")
             verdict, pixels = page.locator(".verdict").inner_text(), canvas(page, "attacked-image")
             details = page.url
         page.get_by_text("Connection error").wait_for()
+        one.heard.clear()
         with again():
             page.get_by_text("Connection error").wait_for(state="detached")
+            while not any("script_finished" in said for said in told(one.heard)):
+                page.wait_for_timeout(200)  # what is on the page until then is of the first server
+            drawn(page)
             one.finished()
             page.get_by_text("Took").wait_for()
             assert page.url == details
@@ -58,10 +64,11 @@ def test_a_server_that_was_restarted_is_noticed_and_the_case_comes_back(
     assert one.errors == []
 
 
-def test_two_tabs_of_one_visitor_give_links_to_their_own_numbers(visit: Begin, tab: Begin) -> None:
+def test_two_tabs_of_one_visitor_give_links_to_their_own_numbers(
+    visit: Begin, tab: Begin, server: Server
+) -> None:
     one = visit()
-    other = Visit(one.page.context.new_page())
-    other.page.on("pageerror", lambda e: other.errors.append(str(e)))
+    other = in_context(one.page.context, server)
     wanted = [CASE.replace("eps=4", f"image={image}&seed=21&eps={eps}") for image, eps in PAIRS]
     for each, address in zip((one, other), wanted, strict=True):
         each.page.goto(address, wait_until="commit")
@@ -80,8 +87,9 @@ def same_numbers(one: Visit, link: str, other: Visit) -> None:
     """Whoever opens a link sees what the page that gave it shows."""
     page, second = one.page, other.finished(link)
     second.get_by_text("The same numbers as when this link was made.").wait_for()
-    for visitor in (one, other):
-        visitor.settles()  # the noise floor adds its words to the numbers
+    for visitor in (one, other):  # the noise floor adds its words to the numbers
+        visitor.page.get_by_text("It holds the noise floor and the ε curve").wait_for()
+        visitor.settles()
     assert page.locator(".verdict").inner_text() == second.locator(".verdict").inner_text()
     assert page.locator(".strip").inner_text() == second.locator(".strip").inner_text()
     for tile in ("clean-image", "attacked-image", "attacked-saliency", "difference-gradcam"):

@@ -10,7 +10,7 @@ import pytest
 
 from radar_core.explainers import EXPLAINERS
 from radar_core.params import controls
-from tests.browser.conftest import Visit, canvas, sideways, violations
+from tests.browser.conftest import Visit, canvas, drawn, sideways, violations
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
@@ -39,13 +39,14 @@ def threshold(page: Any, percent: int) -> Any:
     """Set the threshold; gives its slider once the tiles are drawn."""
     slider = page.get_by_label("Threshold", exact=True)
     slider.fill(str(percent))
-    page.wait_for_timeout(150)
+    drawn(page)
     return slider
 
 
 def test_many_columns(tab: Begin) -> None:
     one = tab(scheme="dark")
     page = one.finished(everything())
+    one.settles()
     assert sideways(page) <= 1
     scroll_in_their_own_place(page)
     are_zoomed_together(page)
@@ -137,7 +138,7 @@ def test_the_threshold_stays_while_the_case_changes_and_goes_back(tab: Begin) ->
     page = one.finished(CASE)
     said, first = page.locator(".verdict").inner_text(), canvas(page, "clean-image")
     threshold(page, 70)
-    page.locator("button.item").nth(4).click()
+    page.locator("button.item").nth(4).click()  # thumbnails may come meanwhile
     page.wait_for_function("location.search.includes('phantom-test-0004')")
     page.locator("button.item[aria-current][data-id='phantom-test-0004']").wait_for()
     while (canvas(page, "clean-image") == first).all():

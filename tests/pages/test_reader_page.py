@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from radar_core.readers import PairPlan, answers, as_file
+from radar_core.ui import reader_body
 from tests.pages.conftest import address, until
 
 Open = Callable[..., AppTest]
@@ -97,3 +100,25 @@ def test_what_cannot_be_is_one_sentence(app: Open) -> None:
     at.button(key="readers.go").click().run()
     until(at, lambda at: bool(at.error))
     assert "magic" in at.error[0].value
+
+
+def test_it_rests_with_a_pair_while_others_are_being_made(
+    app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, prepare = threading.Event(), reader_body.prepare_pairs
+
+    def slowly(*given: Any, **named: Any) -> Iterator[Any]:
+        for pairs in prepare(*given, **named):
+            yield pairs
+            goes_on.wait(60)
+
+    monkeypatch.setattr(reader_body, "prepare_pairs", slowly)
+    at = app("reader_study", **(QUERY | {"seed": "31"}))
+    at.text_input(key="readers.code").set_value("ann").run()
+    at.button(key="readers.go").click().run()
+    until(at, lambda at: any(b.key == "readers.left" for b in at.button))
+    shown, show = [], reader_body._show
+    monkeypatch.setattr(reader_body, "_show", lambda *a: (shown.append(1), show(*a))[1])
+    at.run()
+    assert shown == [1], "it runs again and again"
+    goes_on.set()
