@@ -50,19 +50,15 @@ def case_screening(wanted: Wanted, result: CaseResult) -> None:
         )
 
 
-def _key(result: CaseResult) -> str:
-    return f"screened/{result.spec.key()}"
-
-
 def _job(wanted: Wanted, result: CaseResult) -> Job | None:
-    return AFTER.job(_key(result), pair_steps(result), wanted.about)
+    return AFTER.job(AFTER.key(result), pair_steps(result), wanted.about)
 
 
 def _show(wanted: Wanted, result: CaseResult) -> bool:
     from radar_core.detection.detector import FALSE_ALARMS
 
     job = _job(wanted, result)
-    AFTER.status(job, _key(result))
+    AFTER.status(job, AFTER.key(result))
     if job is not None and job.value is not None:
         found = cast("Pair", job.value)
         st.markdown(plain(found.said))

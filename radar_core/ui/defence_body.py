@@ -36,12 +36,8 @@ def defences(wanted: Wanted, result: CaseResult) -> None:
     polled(lambda: _show(wanted, result), active=bool(job and job.active), every=SELDOM)
 
 
-def _key(result: CaseResult) -> str:
-    return f"defences/{result.spec.key()}"
-
-
 def _job(wanted: Wanted, result: CaseResult) -> Job | None:
-    return AFTER.job(_key(result), defence_steps(result), wanted.about)
+    return AFTER.job(AFTER.key(result), defence_steps(result), wanted.about)
 
 
 def _show(wanted: Wanted, result: CaseResult) -> bool:
@@ -49,7 +45,7 @@ def _show(wanted: Wanted, result: CaseResult) -> bool:
     found = cast("tuple[Defended, ...]", job.value if job and job.value else ())
     if job is not None and job.state == "done":
         st.markdown(plain(said(found)))
-    AFTER.status(job, _key(result))
+    AFTER.status(job, AFTER.key(result))
     if found:
         rows = [
             {

@@ -33,6 +33,10 @@ class FollowUp:
     images: int
     cheap: float
 
+    def key(self, result: CaseResult) -> str:
+        """Of its job for a case."""
+        return f"{self.slot}/{result.spec.key()}"
+
     def leave(self) -> None:
         """Wait no longer: another case comes first."""
         device_jobs().release(visitor(), self.slot)
