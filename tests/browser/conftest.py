@@ -272,23 +272,29 @@ def tab(
 def in_context(context: Any, server: Server) -> Visit:
     """A new page, which is listened to."""
     opened = Visit(context.new_page())
-
-    def hear(frame: bytes | str) -> None:
-        if isinstance(frame, bytes):
-            opened.heard.append(frame)
-
+    listen(opened)
     own = (server.url, "data:", "blob:", server.url.replace("http", "ws"))
     opened.page.on(
         "request",
         lambda r: None if r.url.startswith(own) else opened.external.append(r.url),
     )
     opened.page.on("pageerror", lambda e: opened.errors.append(str(e)))
-    opened.page.on("websocket", lambda w: w.on("framereceived", hear))
-    opened.page.on(
-        "websocket", lambda w: w.on("framesent", lambda _: opened.sent.append(time.monotonic()))
-    )
     opened.page.on("console", lambda m: opened.errors.append(m.text) if bad(m) else None)
     return opened
+
+
+def listen(opened: Visit) -> None:
+    """Note what a page and its server tell each other."""
+
+    def hear(frame: bytes | str) -> None:
+        if isinstance(frame, bytes):
+            opened.heard.append(frame)
+
+    def begins(socket: Any) -> None:
+        socket.on("framereceived", hear)
+        socket.on("framesent", lambda _: opened.sent.append(time.monotonic()))
+
+    opened.page.on("websocket", begins)
 
 
 def blameless(visits: list[Visit]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import Server, Visit, canvas, drawn, in_context, sideways
+from tests.browser.conftest import Server, Visit, canvas, drawn, in_context, listen, sideways
 from tests.browser.served import free_port, serving
 from tests.browser.told import told
 
@@ -41,7 +41,7 @@ def test_a_server_that_was_restarted_is_noticed_and_the_case_comes_back(
     context.set_default_timeout(60_000)
     one = Visit(context.new_page())
     one.page.on("pageerror", lambda e: one.errors.append(str(e)))
-    one.page.on("websocket", lambda w: w.on("framereceived", one.heard.append))
+    listen(one)
     try:
         with again() as server:
             page = one.finished(server.url + CASE + "&seed=8&image=3")
