@@ -124,4 +124,4 @@ def test_an_upload_is_shown_is_of_one_visit_and_can_be_removed(tab: Begin, tmp_p
     page.get_by_role("button", name="Remove this image").click()
     page.get_by_text("all that was computed of it are removed").wait_for()
     page.locator("figure").first.wait_for(state="detached")
-    assert page.get_by_text("mine.png").count() == 0
+    page.get_by_text("mine.png").first.wait_for(state="detached")
