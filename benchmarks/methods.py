@@ -159,7 +159,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="phantom", help="NAME, FILE or random:ARCHITECTURE")
     parser.add_argument("--repeat", type=int, default=3, help="times each is measured")
-    parser.add_argument("--only", nargs="+", default=[*ATTACKS, *EXPLAINERS], metavar="ID")
+    known = [*ATTACKS, *EXPLAINERS]
+    parser.add_argument("--only", nargs="+", default=known, choices=known, metavar="ID")
     arguments = parser.parse_args()
     model = load(arguments.model)
     coarse = torch.rand((2, 3, 7, 7), generator=torch.Generator().manual_seed(2))

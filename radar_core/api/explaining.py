@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.checkpoint import CheckpointError
 
 from radar_core.api.inputs import Images, Names, classes, prepared
 from radar_core.errors import BadModel, BadParameter
@@ -74,14 +75,20 @@ def explain(
             compared, stated = _background(model, background, batch[0])
         else:
             compared, stated = batch[:0], {}
-        found = method.attribute(
-            model,
-            batch,
-            torch.tensor(explained, device=batch.device),
-            background=compared,
-            generator=generator(seed, "explain"),
-            progress=progress.part(0.02, 1.0),
-        )
+        try:
+            found = method.attribute(
+                model,
+                batch,
+                torch.tensor(explained, device=batch.device),
+                background=compared,
+                generator=generator(seed, "explain"),
+                progress=progress.part(0.02, 1.0),
+            )
+        except CheckpointError:
+            raise BadModel(
+                f"{model.name} computes parts of itself again on the way back (checkpoints), where "
+                f"{method.title} cannot follow; SHAP and LIME can"
+            ) from None
     progress.step(1.0, method.title)
     home = (images if isinstance(images, Tensor) else images[0]).device
     return Explanation(

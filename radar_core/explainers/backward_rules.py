@@ -76,8 +76,11 @@ class Bound:
 
     def __call__(self, given: Tensor) -> Any:
         # A rule may compute in more bits than the network's own numbers (PReLU's slopes).
-        others = (r.to(given.dtype) if isinstance(r, Tensor) else r for r in self.rest)
-        return self.function(given, *others, **self.named)
+        def alike(value: Any) -> Any:
+            return value.to(given.dtype) if isinstance(value, Tensor) else value
+
+        rest, named = map(alike, self.rest), {k: alike(v) for k, v in self.named.items()}
+        return self.function(given, *rest, **named)
 
     def anywhere(self) -> bool:
         """Whether it does the same to a number wherever that stands; PReLU's slopes do not."""
@@ -143,9 +146,8 @@ class _Guided(torch.autograd.Function):
         out: Tensor = function(given)
         # A ReLU's slope in a byte: networks have too many to keep as numbers.
         passed = given > 0
-        ctx.save_for_backward(
-            passed if function.function is F.relu else function.slope(given) * passed
-        )
+        # Not saved for backward, where a checkpoint would put what it computes anew in its place.
+        ctx.factor = passed if function.function is F.relu else function.slope(given) * passed
         if in_place:
             ctx.mark_dirty(given)
             return given.copy_(out)
@@ -153,5 +155,5 @@ class _Guided(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,), (factor,) = gradients, ctx.saved_tensors
-        return (gradient.clamp(min=0) * factor).to(gradient.dtype), None, None
+        (gradient,) = gradients
+        return (gradient.clamp(min=0) * ctx.factor).to(gradient.dtype), None, None

@@ -14,7 +14,7 @@ from radar_core.explainers.gradients import completeness, input_gradient, pass_s
 from radar_core.explainers.rescale import References, Rescale
 from radar_core.models.classifier import Classifier
 from radar_core.params import field_range
-from radar_core.runtime import Passes, Progress
+from radar_core.runtime import Passes, Progress, batch_size
 
 
 @EXPLAINERS.register("deeplift")
@@ -47,7 +47,8 @@ class DeepLift:
     def cost(self) -> Passes:
         """See `Explainer.cost`: the image passes beside each reference.
 
-        The references pass once for all images of a call, so that each costs less.
+        The references pass once for all images of a call, so that each costs less (twice, where the
+        network changes in place what it has given to an activation).
         """
         return Passes(2 * self.references, self.references)
 
@@ -64,22 +65,31 @@ class DeepLift:
         """See `Explainer.attribute`; nothing is drawn."""
         references = background[: self.references]
         count = len(references)
-        # With what is kept of a reference, and the multipliers, an image takes up to 1.4 times what
-        # it does elsewhere.
-        step = max(1, min(2 * pass_size(model, progress) // 3, count))
+        at, step = 0, max(1, int(pass_size(model, progress) / _held(model)))
+        step = -(-count // -(-count // step))  # as many batches, of about the same size
         maps = torch.zeros_like(images[:, 0])
         difference = images.new_zeros(len(images))
-        for i in range(0, count, step):
-            compared = references[i : i + step]
+        while at < count:
+            compared = references[at : at + step]
             m = len(compared)
-            progress.step(i / count, f"reference {i + 1} of {count}")
+            progress.step(at / count, f"reference {at + 1} of {count}")
             kept, there = References.of(model, compared)
             for k, (image, target) in enumerate(zip(images, targets, strict=True)):
-                done = (i + m * k / len(images)) / count
-                progress.step(done, f"reference {i + 1} of {count}, image {k + 1}")
-                beside = image.expand_as(compared)
-                multipliers, logits = input_gradient(model, beside, target.expand(m), Rescale(kept))
+                done = (at + m * k / len(images)) / count
+                progress.step(done, f"reference {at + 1} of {count}, image {k + 1}")
+                multipliers, logits = input_gradient(
+                    model, image.expand_as(compared), target.expand(m), Rescale(kept)
+                )
                 maps[k] += (multipliers * (image - compared)).sum((0, 1))
                 difference[k] += (logits[:, target] - there[:, target]).sum()
+            at += m
+            step = batch_size(
+                *images.shape[-2:], gradients=True, bytes_per_image=kept.taken // m + 1
+            )
         maps, difference = maps / count, difference / count
         return Attribution(maps, {"references": count, **completeness(maps, difference)})
+
+
+def _held(model: Classifier) -> float:
+    """How many times what an image takes elsewhere a pair may take, multipliers in 32 bits."""
+    return 3.5 if any(p.itemsize < 4 for p in model.parameters()) else 2.5

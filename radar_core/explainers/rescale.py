@@ -39,6 +39,10 @@ POOLS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 PRODUCTS = (torch.mul, torch.multiply, Tensor.mul, Tensor.multiply)
 TINY = 1e-6  # a smaller change of an input says nothing about a slope in float32
+OTHER_STEPS = (
+    "this network computes an image in other steps than a reference, so DeepLIFT cannot compare "
+    "them; SHAP can"
+)
 LEAST = 1e-30  # that a number is divided by
 
 
@@ -65,24 +69,34 @@ class References(TorchFunctionMode):
     """Keeps what `Rescale` will ask of the references, as they go through the network.
 
     Args:
-        count: how many references the batch has.
         copies: whether to keep copies; without, only of what a function is to change itself.
     """
 
-    def __init__(self, count: int, *, copies: bool = False) -> None:
+    def __init__(self, *, copies: bool = False) -> None:
         super().__init__()
-        self.count = count
         self.kept: list[Kept] = []
         self._copies = copies
 
+    @property
+    def taken(self) -> int:
+        """Bytes that comparing images with them takes, so far as it grows with their number.
+
+        What is kept, as much again for the images' own, and multipliers in 32 bits.
+        """
+        stored = {t.untyped_storage().data_ptr(): t for kept in self.kept for t in kept.given}
+        return sum(2 * tensor.nbytes + 4 * tensor.numel() for tensor in stored.values())
+
     @classmethod
     def of(cls, run: Callable[[Tensor], Tensor], references: Tensor) -> tuple[References, Tensor]:
-        """What the network makes of references, kept, and their logits."""
+        """What the network makes of references, kept, and their logits.
+
+        They pass a second time where the network works in place on what it had given to a function.
+        """
         for copies in (False, True):
-            with torch.no_grad(), cls(len(references), copies=copies) as found:
+            with torch.no_grad(), cls(copies=copies) as found:
                 logits = run(references)
             if all(kept.unchanged() for kept in found.kept):
-                break  # else: the network works in place on what it had given to a function
+                break
         return found, logits
 
     def __torch_function__(
@@ -93,7 +107,7 @@ class References(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Keep what a function with a rule is given, and call it."""
-        asked = _asked(func, args, kwargs, self.count)
+        asked = _asked(func, args, kwargs)
         if asked is not None:
             given, call = asked
             if self._copies or call.in_place:
@@ -106,12 +120,14 @@ class Rescale(TorchFunctionMode):
     """The rescale rule: the multiplier of a nonlinear function is Δout / Δin.
 
     The batch is of images, each to be compared with the reference in its place; gradients asked of
-    it, once, become multipliers. Where Δin is tiny the derivative serves. Max-pooling gives Δout to
+    it become multipliers. Where Δin is tiny the derivative serves. Max-pooling gives Δout to
     the pixel that was the largest in the image, or in the reference where that was larger (captum's
     rule, but windows may overlap: shares are added up). A product of two activations, as in
     squeeze-and-excitation, shares Δout by the mean of the other factor: its Shapley values, as
-    DeepSHAP does. Whatever else is not linear (softmax, layer normalisation) keeps its derivative,
-    and attributions then do not add up exactly. Source: Shrikumar et al. 2017, section 3.5.1.
+    DeepSHAP does. Whatever else is not linear keeps its derivative, and attributions then do not
+    add up exactly: softmax, layer normalisation, activations that bring a backward of their own,
+    products in place, max-pooling whose places the network itself asks for. Source: Shrikumar et
+    al. 2017, section 3.5.1.
 
     Args:
         references: as they went through the same network; it may serve any number of batches.
@@ -122,7 +138,6 @@ class Rescale(TorchFunctionMode):
 
     def __init__(self, references: References) -> None:
         super().__init__()
-        self.count = references.count
         self._left = iter(references.kept)
 
     def __torch_function__(
@@ -133,7 +148,7 @@ class Rescale(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Replace a function that has a rule; anything else is called as it is."""
-        asked = _asked(func, args, kwargs, self.count)
+        asked = _asked(func, args, kwargs)
         if asked is None:
             return func(*args, **(kwargs or {}))
         given, call = asked
@@ -141,25 +156,29 @@ class Rescale(TorchFunctionMode):
         if not all(tensor.requires_grad for tensor in given):
             return func(*args, **(kwargs or {}))
         if func in PRODUCTS:
-            return _product(given, there)
+            return _Product.apply(*given, *there)
         if func in POOLS:
             return _MaxPool.apply(*given, *there, call.function)
         return _Rescaled.apply(*given, *there, call.function, call.in_place)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        """Close it; what was kept has to have been asked for."""
+        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        if kind is None and next(self._left, None) is not None:
+            raise BadModel(OTHER_STEPS)
 
     def _there(self, func: Callable[..., Any], given: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """What the same call was given of the references."""
         kept = next(self._left, None)
         shapes = [tensor.shape for tensor in given]
-        if kept is None or kept.func is not func or [t.shape for t in kept.given] != shapes:
-            raise BadModel(
-                "this network computes an image in other steps than a reference, so DeepLIFT "
-                "cannot compare them; SHAP can"
-            )
+        same = kept is not None and kept.func is func and kept.unchanged()
+        if kept is None or not same or [t.shape for t in kept.given] != shapes:
+            raise BadModel(OTHER_STEPS)
         return kept.given
 
 
 def _asked(
-    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None, count: int
+    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None
 ) -> tuple[tuple[Tensor, ...], Call] | None:
     """The tensors that a rule compares, and the call; None for a function that has no rule."""
     if func in PRODUCTS:
@@ -170,23 +189,22 @@ def _asked(
         given = (call.given,)
     else:
         return None
-    fits = bool(given) and all(_of(value, count) for value in given)
+    fits = bool(given) and all(isinstance(value, Tensor) for value in given)
     if not fits or (func in POOLS and given[0].ndim != 4):
         return None
     return given, call
-
-
-def _of(value: Any, count: int) -> bool:
-    """Whether a value may be of a batch of so many images."""
-    return isinstance(value, Tensor) and value.ndim > 0 and value.shape[0] % count == 0
 
 
 def _versions(tensors: Sequence[Tensor]) -> tuple[int, ...]:
     return tuple(-1 if t.is_inference() else t._version for t in tensors)
 
 
+# What the three below keep is not saved for backward: a checkpoint would put in its place what it
+# computes anew, without the rule.
+
+
 class _Rescaled(torch.autograd.Function):
-    """A function of one number; backward, once, the gradient times Δout / Δin."""
+    """A function of one number; backward, the gradient times Δout / Δin."""
 
     @staticmethod
     def forward(
@@ -200,8 +218,9 @@ class _Rescaled(torch.autograd.Function):
             out = given.clamp_(min=0) if in_place else given.clamp(min=0)
         else:
             out = function(given)
-            value = out if out.dtype == exact else function(image)
-            ctx.factor = _multiplier(function, image, there, value)
+            with torch.autocast(given.device.type, enabled=False):
+                value = out if out.dtype == exact else function(image)
+                ctx.factor = _multiplier(function, image, there, value)
             out = given.copy_(out) if in_place else out
         if in_place:
             ctx.mark_dirty(given)
@@ -209,9 +228,8 @@ class _Rescaled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,), factor = gradients, ctx.factor
-        ctx.factor = None  # what it is made into is another's
-        return factor.mul_(gradient).to(gradient.dtype), None, None, None
+        (gradient,) = gradients
+        return (ctx.factor * gradient).to(gradient.dtype), None, None, None
 
 
 def _relu_multiplier(image: Tensor, reference: Tensor) -> Tensor:
@@ -258,26 +276,32 @@ class _MaxPool(torch.autograd.Function):
             tiny = moved.abs() < TINY
             share = part / moved.masked_fill(tiny, 1)
             shares.append(share.masked_fill(tiny, otherwise))
-        ctx.save_for_backward(here, there, *shares)
-        ctx.shape = given.shape
+        ctx.shape, ctx.places, ctx.shares = given.shape, (here, there), shares
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,), (here, there, *shares) = gradients, ctx.saved_tensors
+        (gradient,) = gradients
         result = gradient.new_zeros(ctx.shape).flatten(2)
-        for places, share in zip((here, there), shares, strict=True):
+        for places, share in zip(ctx.places, ctx.shares, strict=True):
             result.scatter_add_(2, places.flatten(2), (gradient * share).flatten(2))
         return result.view(ctx.shape), None, None
 
 
-def _product(factors: tuple[Tensor, ...], there: tuple[Tensor, ...]) -> Tensor:
-    """Their product, whose derivative by either is the other's mean over image and reference."""
-    (first, second), (first_there, second_there) = factors, there
-    slopes = first * _mean(second, second_there) + second * _mean(first, first_there)
-    product: Tensor = slopes + (first * second - slopes).detach()
-    return product
+class _Product(torch.autograd.Function):
+    """A product; backward, by either factor, the other's mean over image and reference."""
 
+    @staticmethod
+    def forward(
+        ctx: Any, first: Tensor, second: Tensor, first_there: Tensor, second_there: Tensor
+    ) -> Tensor:
+        ctx.first = torch.lerp(first, first_there, 0.5)
+        ctx.second = torch.lerp(second, second_there, 0.5)
+        return first * second
 
-def _mean(image: Tensor, reference: Tensor) -> Tensor:
-    return torch.lerp(image.detach(), reference, 0.5)
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,), first, second = gradients, ctx.first, ctx.second
+        by_first = (gradient * second).sum_to_size(first.shape).to(first.dtype)
+        by_second = (gradient * first).sum_to_size(second.shape).to(second.dtype)
+        return by_first, by_second, None, None

@@ -8,6 +8,7 @@ from captum.attr import DeepLiftShap
 from torch import nn
 
 import radar_core as radar
+from radar_core.explainers import deeplift
 from tests import toys
 from tests.explainers import networks
 
@@ -90,6 +91,7 @@ def test_small_batches_give_the_same_map(monkeypatch: pytest.MonkeyPatch):
     whole = radar.explain(model, images, "deeplift", background=background)
     for size in (1, 5):
         monkeypatch.setattr(model, "measured_batch_size", lambda size=size: size)
+        monkeypatch.setattr(deeplift, "batch_size", lambda *_, size=size, **__: size)
         parts = radar.explain(model, images, "deeplift", background=background)
         assert torch.allclose(whole.maps, parts.maps, rtol=1e-4, atol=1e-7)
 

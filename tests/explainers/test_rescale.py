@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import radar_core as radar
 from radar_core.errors import BadModel
+from radar_core.explainers import deeplift
 from radar_core.explainers.rescale import References, Rescale
 from tests import toys
 from tests.explainers.test_backward_rules import FUNCTIONS, MODULES, named, points
@@ -49,8 +52,13 @@ def test_a_multiplier_is_the_ratio_of_differences(function: Callable[[Tensor], T
     assert torch.allclose(found[:1], slope, atol=1e-6)
 
 
-def test_slopes_of_a_16_bit_network_meet_wider_numbers():
-    act, given, there = nn.PReLU(4).bfloat16(), points(2).bfloat16(), points(2, seed=3).bfloat16()
+@pytest.mark.parametrize("named", [False, True])
+def test_slopes_of_a_16_bit_network_meet_wider_numbers(named: bool):
+    module, given, there = nn.PReLU(4).bfloat16(), points(2).bfloat16(), points(2, 3).bfloat16()
+
+    def act(x: Tensor) -> Tensor:
+        return F.prelu(x, weight=module.weight) if named else module(x)  # type: ignore[no-any-return]
+
     out, above, found = rescaled(act, given, there)
     rise = (act(given) - act(there)).detach().float() * above
     assert torch.equal(out, act(given))
@@ -81,13 +89,21 @@ def test_max_pooling_shares_its_difference_out(pool: Callable[[Tensor], Tensor])
     assert torch.allclose(shares, rise, atol=1e-4)
 
 
-def test_a_product_shares_its_difference_out():
-    def excited(x: Tensor) -> Tensor:
-        return x.mean((2, 3), keepdim=True) * x
+def excited(x: Tensor) -> Tensor:
+    return x.mean((2, 3), keepdim=True) * x
 
+
+@pytest.mark.parametrize("bits", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_product_is_what_it_is_beside_any_reference(bits: torch.dtype):
+    given, there = points(2).to(bits), 300 * points(2, seed=3).abs().to(bits)
+    out, _, found = rescaled(excited, given, there)
+    assert torch.equal(out, excited(given))
+    assert found.dtype == bits
+
+
+def test_a_product_shares_its_difference_out():
     given, there = points(2), points(2, seed=3)
-    out, above, found = rescaled(excited, given, there)
-    assert torch.allclose(out, excited(given), atol=1e-6)
+    _, above, found = rescaled(excited, given, there)
     shares = (found * (given - there)).sum((1, 2, 3))
     rise = ((excited(given) - excited(there)) * above).sum((1, 2, 3))
     assert torch.allclose(shares, rise, atol=1e-4)
@@ -132,21 +148,90 @@ def test_references_serve_any_number_of_images():
         assert torch.allclose(found * (leaf - there), out - there.tanh(), atol=1e-5)
 
 
-class Choosing(nn.Module):
-    """Its steps depend on what it is given."""
+class Wrapped(nn.Module):
+    """A small network, and what is done with it."""
+
+    def __init__(self, way: Callable[[nn.Module, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.net, self.way, self.state = toys.network(), way, torch.zeros(1, 3, 32, 32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.way(self, x)
+
+
+def wrapped(way: Callable[[Any, Tensor], Tensor]) -> radar.Classifier:
+    with toys.seeded(0):
+        return toys.classifier(Wrapped(way).eval(), "net.block")
+
+
+def more_where_light(net: Any, x: Tensor) -> Tensor:
+    return net.net(x.tanh() if float(x.mean()) > 0 else x)  # type: ignore[no-any-return]
+
+
+def more_at_the_end_where_dark(net: Any, x: Tensor) -> Tensor:
+    logits: Tensor = net.net(x)
+    return logits if float(x.mean()) > 0 else logits.tanh()
+
+
+def remembering(net: Any, x: Tensor) -> Tensor:
+    if not torch.is_grad_enabled():
+        net.state.resize_(x.shape).copy_(x)
+        return net.net(net.state.tanh())  # type: ignore[no-any-return]
+    net.state.resize_(x.shape).copy_(x.detach())
+    return net.net(x.tanh())  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("way", [more_where_light, more_at_the_end_where_dark, remembering])
+def test_a_network_that_goes_another_way_for_a_reference_is_told_of(
+    way: Callable[[Any, Tensor], Tensor],
+):
+    model, light, dark = wrapped(way), torch.ones(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)
+    with pytest.raises(BadModel, match="DeepLIFT cannot compare them; SHAP can"):
+        radar.explain(model, light, "deeplift", target="a", background=dark)
+    assert radar.explain(model, light, "shap", target="a", background=dark).maps.any()
+
+
+@pytest.mark.parametrize("name", ["deeplift", "guided_gradcam"])
+def test_a_network_that_is_computed_again_on_the_way_back_is_told_of(name: str):
+    model = wrapped(lambda net, x: checkpoint(net.net, x, use_reentrant=False))
+    with pytest.raises(BadModel, match=r"checkpoints.*SHAP and LIME can"):
+        radar.explain(model, toys.images(1), name, background=toys.images(2, seed=5))
+
+
+def test_the_way_back_may_be_gone_twice():
+    kept, _ = References.of(torch.tanh, points(2, seed=3))
+    leaf = points(2).requires_grad_()
+    with Rescale(kept):
+        out = torch.tanh(leaf)
+    once, again = (torch.autograd.grad(out.sum(), leaf, retain_graph=True)[0] for _ in range(2))
+    assert torch.equal(once, again)
+
+
+class Sequence(nn.Module):
+    """Places come first, images second."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = toys.network()
+        self.cut, self.wide, self.head = nn.Conv2d(3, 6, 8, 8), nn.Linear(6, 6), nn.Linear(6, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x.tanh() if float(x.mean()) > 0 else x)  # type: ignore[no-any-return]
+        places = self.cut(x).flatten(2).permute(2, 0, 1)[:13]
+        return self.head(F.gelu(self.wide(places)).mean(0))  # type: ignore[no-any-return]
 
 
-def test_a_network_that_goes_another_way_for_a_reference_is_told_of():
+@pytest.mark.parametrize("size", [1, 2, 99])
+def test_what_has_a_rule_does_not_hang_on_how_many_go_together(
+    size: int, monkeypatch: pytest.MonkeyPatch
+):
     with toys.seeded(0):
-        model = toys.classifier(Choosing().eval(), "net.block")
-    light, dark = torch.ones(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)
-    with pytest.raises(BadModel, match="DeepLIFT cannot compare them; SHAP can"):
-        radar.explain(model, light, "deeplift", background=dark)
-    assert radar.explain(model, light, "shap", background=dark).maps.any()
+        model = toys.classifier(Sequence().eval(), "cut")
+    monkeypatch.setattr(model, "measured_batch_size", lambda: size)
+    monkeypatch.setattr(deeplift, "batch_size", lambda *_, **__: size)
+    images, background = toys.images(2), toys.images(4, seed=5)
+    found = radar.explain(model, images, "deeplift", target="b", background=background)
+    assert max(found.facts["completeness_gap"]) < 1e-4
+
+
+def test_what_a_pair_takes_is_what_is_kept_twice_and_its_multipliers():
+    kept, _ = References.of(lambda x: (x * 1.0).relu_().tanh(), points(2, seed=3))
+    assert kept.taken == 2 * (2 + 1) * 4 * points(2).numel()
