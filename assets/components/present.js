@@ -57,7 +57,6 @@ class Present {
     clearInterval(this.sweeping);
     this.at = Math.min(this.head.steps.length - 1, Math.max(0, i));
     const step = this.head.steps[this.at], { viewer } = this;
-    this.root.dataset.step = this.at + 1;
     delete this.root.dataset.shown;
     this.caption.textContent = step.caption;
     this.place.textContent = `${this.at + 1} / ${this.head.steps.length}`;

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+
+from radar_core.function_mode import FunctionMode
 
 # Activations that pass what is positive and hold back what is not.
 RECTIFIERS: dict[Callable[..., Any], Callable[..., Tensor]] = {
@@ -37,7 +38,7 @@ RECTIFIERS: dict[Callable[..., Any], Callable[..., Tensor]] = {
 }
 
 
-class Guided(TorchFunctionMode):
+class Guided(FunctionMode):
     """Guided backpropagation: a rectifier hands back what is positive, where it was passed through.
 
     That is [x > 0]·[g > 0]·g for a ReLU of input x and gradient g; other rectifiers (SiLU, GELU,
@@ -49,19 +50,15 @@ class Guided(TorchFunctionMode):
         super().__init__()
         self.met = 0
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def called(
+        self, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Replace a rectifier; anything else is called as it is."""
         if func not in RECTIFIERS:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         call = met(func, RECTIFIERS[func], args, kwargs)
         if not call.given.requires_grad:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         self.met += 1
         return _Guided.apply(call.given, call.function, call.in_place)
 
@@ -114,14 +111,14 @@ def met(
     called: Callable[..., Any],
     function: Callable[..., Any],
     args: Sequence[Any],
-    kwargs: Mapping[str, Any] | None,
+    kwargs: Mapping[str, Any],
 ) -> Call:
     """Read the arguments of a call.
 
     Args:
         function: what the called one does, in a form that does not work in place.
     """
-    rest, named = list(args), dict(kwargs or {})
+    rest, named = list(args), dict(kwargs)
     given = rest.pop(0) if rest else named.pop("input", None)
     in_place = bool(named.pop("inplace", False)) or called.__name__.endswith("_")
     place = _place_of_inplace(called)

@@ -1,7 +1,7 @@
 """DeepLIFT's rescale rule: an image against references that went through the network before it.
 
 What the rule will ask of the references is kept as they pass, without a graph. The image then
-passes once beside each, and only its own half goes backward. Like `backward_rules`, this is for the
+passes once beside each, and alone goes backward. Like `backward_rules`, this is for the
 thread that opened it, and nothing is hooked into the model.
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from radar_core.errors import BadModel
 from radar_core.explainers.backward_rules import RECTIFIERS, Bound, Call, met
+from radar_core.function_mode import FunctionMode
 
 # All functions of one number that the rule covers.
 ELEMENTWISE: dict[Callable[..., Any], Callable[..., Tensor]] = {
@@ -65,7 +65,7 @@ class Kept:
         return self.versions == _versions(self.given)
 
 
-class References(TorchFunctionMode):
+class References(FunctionMode):
     """Keeps what `Rescale` will ask of the references, as they go through the network.
 
     Args:
@@ -99,12 +99,8 @@ class References(TorchFunctionMode):
                 break
         return found, logits
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def called(
+        self, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Keep what a function with a rule is given, and call it."""
         asked = _asked(func, args, kwargs)
@@ -113,10 +109,10 @@ class References(TorchFunctionMode):
             if self._copies or call.in_place:
                 given = tuple(tensor.clone() for tensor in given)
             self.kept.append(Kept(func, given, _versions(given)))
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
-class Rescale(TorchFunctionMode):
+class Rescale(FunctionMode):
     """The rescale rule: the multiplier of a nonlinear function is Δout / Δin.
 
     The batch is of images, each to be compared with the reference in its place; gradients asked of
@@ -140,21 +136,17 @@ class Rescale(TorchFunctionMode):
         super().__init__()
         self._left = iter(references.kept)
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def called(
+        self, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Replace a function that has a rule; anything else is called as it is."""
         asked = _asked(func, args, kwargs)
         if asked is None:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         given, call = asked
         there = self._there(func, given)
         if not all(tensor.requires_grad for tensor in given):
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         if func in PRODUCTS:
             return _Product.apply(*given, *there)
         if func in POOLS:
@@ -178,7 +170,7 @@ class Rescale(TorchFunctionMode):
 
 
 def _asked(
-    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None
+    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Tensor, ...], Call] | None:
     """The tensors that a rule compares, and the call; None for a function that has no rule."""
     if func in PRODUCTS:

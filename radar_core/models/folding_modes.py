@@ -12,7 +12,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.overrides import TorchFunctionMode
+
+from radar_core.function_mode import FunctionMode
 
 _BESIDE = ("running_mean", "running_var", "weight", "bias")
 _READS = ("dim", "size", "__get__")  # calls that only ask a tensor what it is
@@ -40,13 +41,13 @@ class Pair:
         """Whether somebody asks for gradients of the two."""
         return any(t is not None and t.requires_grad for t in (*self.own, *self.beside))
 
-    def normalises(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> bool:
+    def normalises(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         """Whether batch normalisation is called with what was folded."""
-        rest = [(kwargs or {}).get(name) for name in _BESIDE[len(args) - 1 :]]
+        rest = [kwargs.get(name) for name in _BESIDE[len(args) - 1 :]]
         return not any(a is not b for a, b in zip((*args[1:5], *rest), self.beside, strict=True))
 
 
-class Meet(TorchFunctionMode):
+class Meet(FunctionMode):
     """Notes which batch normalisation is given what a convolution has made.
 
     `follows` is by the identity of weights and running means; `elsewhere` are those met more than
@@ -60,12 +61,8 @@ class Meet(TorchFunctionMode):
         self._met: set[int] = set()
         self._made: dict[int, tuple[Tensor, int]] = {}  # held, so that no identity is used twice
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def called(
+        self, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Note a call and make it."""
         if func is F.batch_norm and len(args) > 1:
@@ -75,7 +72,7 @@ class Meet(TorchFunctionMode):
         else:
             stray = _among(self._made, func, args, kwargs)
             self.elsewhere.update(self._made[key][1] for key in stray)
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         if func is F.conv2d and len(args) > 1:
             self._meet(id(args[1]))
             self._made[id(result)] = result, id(args[1])
@@ -85,7 +82,7 @@ class Meet(TorchFunctionMode):
         (self.elsewhere if identity in self._met else self._met).add(identity)
 
 
-class Replace(TorchFunctionMode):
+class Replace(FunctionMode):
     """Computes folded convolutions, and passes on what their normalisation is given of them."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
@@ -99,17 +96,13 @@ class Replace(TorchFunctionMode):
         """Whether anything but the normalisation was given what was made for it."""
         return self._stray or bool(self._made)
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def called(
+        self, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Replace the two; anything else is called as it is."""
         if func is F.conv2d and len(args) > 1 and id(args[1]) in self._pairs:
             pair = self._pairs[id(args[1])]
-            result = func(args[0], pair.weight, pair.bias, *args[3:], **(kwargs or {}))
+            result = func(args[0], pair.weight, pair.bias, *args[3:], **kwargs)
             self._made[id(result)] = result, pair
             return result
         if self._made:
@@ -118,18 +111,18 @@ class Replace(TorchFunctionMode):
                 del self._made[id(found[0])]
                 return found[0]
             self._stray = self._stray or bool(_among(self._made, func, args, kwargs))
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 def _among(
     made: Mapping[int, object],
     func: Callable[..., Any],
     args: Sequence[Any],
-    kwargs: Mapping[str, Any] | None,
+    kwargs: Mapping[str, Any],
 ) -> list[int]:
     """Which of the tensors made a function is given that does more than ask what they are."""
     if getattr(func, "__name__", "") in _READS:
         return []
-    given = [*args, *(kwargs or {}).values()]
+    given = [*args, *kwargs.values()]
     given += [value for each in given if isinstance(each, list | tuple) for value in each]
     return [id(value) for value in given if id(value) in made]

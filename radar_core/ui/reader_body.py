@@ -185,7 +185,8 @@ def _done(plan: PairPlan, reader: str) -> set[int]:
 
 def _waits(plan: PairPlan, reader: str) -> bool:
     """Whether the reader waits for a pair."""
-    return _job(plan).active and not _ahead(plan, reader)
+    more = len(_done(plan, reader)) < plan.pairs
+    return more and _job(plan).active and not _ahead(plan, reader)
 
 
 def _show(plan: PairPlan, reader: str) -> bool:
