@@ -110,8 +110,9 @@ class PublicAssets(StaticFiles):
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
     """Warm up in a thread while the first page already paints; stop the workers at the end."""
-    from radar_core.ui import jobs, warm
+    from radar_core.ui import jobs, session_mends, warm
 
+    session_mends.mend()  # before any page: one may have outlived the server before
     warm.start(painted=False)
     yield None
     for store in (

@@ -1,7 +1,7 @@
-"""Two faults of Streamlit 1.67 where parts of a page are shown again by themselves, put right.
+"""Three faults of Streamlit 1.67 in pages with parts that are shown again by themselves, put right.
 
 Such a part is shown again on a clock in the browser, or when the viewer says that it has drawn. A
-busy machine is enough for both:
+busy machine is enough for the first two:
 
 - Until a browser hears of the next page, it asks for parts of the page just left. Streamlit takes
   that as a wish for that page: the next one is cleared while it is being shown, and breaks ("Bad
@@ -9,6 +9,9 @@ busy machine is enough for both:
 - What a whole run has shown of a part, and what is not sent yet, is thrown away when the part is
   shown again; the end of the whole run is sent all the same. The browser takes what it was not
   sent for gone and makes it anew, without its focus, its zoom and whatever else it kept.
+- A page that rests outlives its session: the server was started again, or the computer slept for
+  too long. The new session knows none of the page's parts and leaves unanswered whatever is done
+  in one: the page looks alive and is dead. The browser is told to ask for the whole page.
 """
 
 from __future__ import annotations
@@ -17,19 +20,29 @@ from functools import wraps
 from typing import Any
 
 from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+
+ALL = "radar.all"  # a part that no page has
+SOON = 0.1  # seconds
 
 
 def mend() -> None:
-    """See to it that neither happens in this server; more than once does nothing."""
+    """See to it that none happens in this server; more than once does nothing."""
     run, clear = AppSession.request_rerun, AppSession._clear_queue
+    connect = Runtime.connect_session
     if hasattr(run, "__wrapped__"):
         return
 
     @wraps(run)
     def request_rerun(self: AppSession, client_state: ClientState | None) -> None:
-        if client_state is None or not is_late(self, client_state):
+        if client_state is None:
+            run(self, client_state)
+        elif has_shown_nothing(self):
+            run(self, whole(client_state))
+        elif not is_late(self, client_state):
             run(self, client_state)
 
     @wraps(clear)
@@ -41,8 +54,37 @@ def mend() -> None:
         # another run.
         self._browser_queue._delta_index_map = {}
 
+    @wraps(connect)
+    def connect_session(
+        self: Runtime, client: Any, user_info: Any, existing: str | None = None, **others: Any
+    ) -> str:
+        existing = others.pop("existing_session_id", existing)
+        found = connect(self, client, user_info, existing, **others)
+        if existing and found != existing:
+            active = self._session_mgr.get_active_session_info(found)
+            if active is not None:
+                again = ForwardMsg()
+                again.auto_rerun.fragment_id, again.auto_rerun.interval = ALL, SOON
+                active.session._enqueue_forward_msg(again)
+        return found
+
+    Runtime.connect_session = connect_session  # type: ignore[method-assign]
     AppSession.request_rerun = request_rerun  # type: ignore[method-assign]
     AppSession._clear_queue = clear_queue  # type: ignore[method-assign]
+
+
+def has_shown_nothing(session: Any) -> bool:
+    """Whether a session (Streamlit's `AppSession`) has run no page yet and is not about to."""
+    return session._scriptrunner is None and not session._pages_manager.current_page_script_hash
+
+
+def whole(asked: ClientState) -> ClientState:
+    """What the browser wants to be run, but the whole page for a part of it."""
+    page = ClientState()
+    page.CopyFrom(asked)
+    page.ClearField("fragment_id")
+    page.ClearField("is_auto_rerun")
+    return page
 
 
 def is_late(session: Any, asked: ClientState) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from radar_core.settings import ROOT
-from radar_core.ui import downloads, session_mends, warm
+from radar_core.ui import downloads, warm
 from radar_core.ui.places import places
 
 PAGES, ASSETS = ROOT / "pages", ROOT / "assets"
@@ -24,7 +24,6 @@ st.set_page_config(
 )
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
 downloads.keep_lately()
-session_mends.mend()
 page = st.navigation(
     [
         st.Page(place.path, title=place.title, icon=place.icon, default=number == 0)

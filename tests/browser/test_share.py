@@ -39,20 +39,26 @@ def test_a_server_that_was_restarted_is_noticed_and_the_case_comes_back(
     again = partial(serving, tmp_path_factory, port=free_port(), end=signal.SIGKILL)
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     context.set_default_timeout(60_000)
-    one = Visit(context.new_page())
-    one.page.on("pageerror", lambda e: one.errors.append(str(e)))
-    listen(one)
+    one, resting = (Visit(context.new_page()) for _ in range(2))
+    for each in (one, resting):
+        each.page.on("pageerror", lambda e: one.errors.append(str(e)))
+        listen(each)
     try:
         with again() as server:
+            resting.goes(server.url + "/library")
+            resting.page.get_by_role("heading", name="Add a data set").wait_for()
             page = one.finished(server.url + CASE + "&seed=8&image=3")
             verdict, pixels = page.locator(".verdict").inner_text(), canvas(page, "attacked-image")
             details = page.url
-        page.get_by_text("Connection error").wait_for()
-        one.heard.clear()
+            resting.settles()  # from here on it asks for nothing by itself
+        for each in (one, resting):
+            each.page.get_by_text("Connection error").wait_for()
+            each.heard.clear()
         with again():
-            page.get_by_text("Connection error").wait_for(state="detached")
-            while not any("script_finished" in said for said in told(one.heard)):
-                page.wait_for_timeout(200)  # what is on the page until then is of the first server
+            for each in (one, resting):
+                each.page.get_by_text("Connection error").wait_for(state="detached")
+                while not any("script_finished" in said for said in told(each.heard)):
+                    each.page.wait_for_timeout(200)  # until then, all is of the first server
             drawn(page)
             one.finished()
             page.get_by_text("Took").wait_for()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspect import unwrap
+from inspect import signature, unwrap
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +12,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
-from radar_core.ui.session_mends import mend
+from radar_core.ui.session_mends import ALL, mend
 
 POLL = ClientState(fragment_id="part", is_auto_rerun=True, page_script_hash="here")
 CLICK = ClientState(fragment_id="part", page_script_hash="here")
@@ -28,18 +29,19 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[ClientState]:
     heard: list[ClientState] = []
     monkeypatch.setattr(AppSession, "request_rerun", lambda _, asked: heard.append(asked))
     monkeypatch.setattr(AppSession, "_clear_queue", CLEAR)
+    monkeypatch.setattr(Runtime, "connect_session", lambda _, client, *others: client)
     mend()
     mend()
     return heard
 
 
 def asks(wanted: ClientState | None, waiting: RerunData | None = None, page: str = "here") -> None:
-    """Ask it of a session that shows a page, and in which something may wait to be run."""
+    """Ask it of a session that shows a page, or none, and in which something may wait to be run."""
     requests = ScriptRequests()
     if waiting is not None:
         requests.request_rerun(waiting)
     session: Any = SimpleNamespace(
-        _scriptrunner=SimpleNamespace(_requests=requests),
+        _scriptrunner=SimpleNamespace(_requests=requests) if page or waiting else None,
         _pages_manager=SimpleNamespace(current_page_script_hash=page),
     )
     AppSession.request_rerun(session, wanted)
@@ -69,6 +71,35 @@ def test_whole_pages_are_always_heard(heard: list[ClientState]) -> None:
     asks(back, NEXT)
     asks(None, NEXT)
     assert heard == [back, None]
+
+
+def test_a_part_of_a_page_that_outlived_its_session_is_asked_for_as_the_whole_page(
+    heard: list[ClientState],
+) -> None:
+    asks(POLL, page="")
+    asks(CLICK, page="")
+    assert heard == [ClientState(page_script_hash="here")] * 2
+    assert POLL.fragment_id, "what the browser sent stays as it was"
+
+
+@pytest.mark.parametrize(
+    ("found", "before", "told"),
+    [("new", None, []), ("known", "known", []), ("new", "lost", [ALL])],
+)
+def test_a_page_whose_session_is_lost_is_told_to_ask_for_itself(
+    heard: list[ClientState], found: str, before: str | None, told: list[str]
+) -> None:
+    """The session that is found for a page which says which one it had."""
+    said: list[ForwardMsg] = []
+    active = SimpleNamespace(session=SimpleNamespace(_enqueue_forward_msg=said.append))
+    runtime: Any = SimpleNamespace(
+        _session_mgr=SimpleNamespace(get_active_session_info={found: active}.get)
+    )
+    client: Any = found
+    assert Runtime.connect_session(runtime, client, {}, existing_session_id=before) == found
+    assert [message.auto_rerun.fragment_id for message in said] == told
+    asks(ClientState(fragment_id=ALL, is_auto_rerun=True), page="")
+    assert heard == [ClientState()]
 
 
 @pytest.fixture
@@ -124,6 +155,9 @@ def test_what_is_looked_at_is_there() -> None:
     assert {"_scriptrunner", "_pages_manager", "_browser_queue"} <= set(
         AppSession.__init__.__code__.co_names
     )
+    assert AppSession._enqueue_forward_msg
+    assert "_session_mgr" in Runtime.__init__.__code__.co_names
+    assert "existing_session_id" in signature(unwrap(Runtime.connect_session)).parameters
     assert isinstance(PagesManager.current_page_script_hash, property)
     from streamlit.runtime.scriptrunner import ScriptRunner
 
