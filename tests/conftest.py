@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no real images at {REAL_DATA}"))
         if item.get_closest_marker("browser") and not CHROMIUM and not os.environ.get("CI"):
             item.add_marker(pytest.mark.skip(reason="no chromium on the path"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What a test draws without naming a seed is the same in every run, in whatever order."""
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)  # what libraries draw from
+    torch.manual_seed(0)
 
 
 def _turn(item: pytest.Item) -> int:

@@ -56,11 +56,14 @@ def mend() -> None:
 
     @wraps(connect)
     def connect_session(
-        self: Runtime, client: Any, user_info: Any, existing: str | None = None, **others: Any
+        self: Runtime,
+        client: Any,
+        user_info: Any,
+        existing_session_id: str | None = None,
+        session_id_override: str | None = None,
     ) -> str:
-        existing = others.pop("existing_session_id", existing)
-        found = connect(self, client, user_info, existing, **others)
-        if existing and found != existing:
+        found = connect(self, client, user_info, existing_session_id, session_id_override)
+        if existing_session_id and found != existing_session_id:
             active = self._session_mgr.get_active_session_info(found)
             if active is not None:
                 again = ForwardMsg()
