@@ -1,7 +1,7 @@
-"""Three faults of Streamlit 1.67 in pages with parts that are shown again by themselves, put right.
+"""Four faults of Streamlit 1.67 in pages with parts that are shown again by themselves, put right.
 
 Such a part is shown again on a clock in the browser, or when the viewer says that it has drawn. A
-busy machine is enough for the first two:
+busy machine is enough for the first three:
 
 - Until a browser hears of the next page, it asks for parts of the page just left. Streamlit takes
   that as a wish for that page: the next one is cleared while it is being shown, and breaks ("Bad
@@ -9,6 +9,8 @@ busy machine is enough for the first two:
 - What a whole run has shown of a part, and what is not sent yet, is thrown away when the part is
   shown again; the end of the whole run is sent all the same. The browser takes what it was not
   sent for gone and makes it anew, without its focus, its zoom and whatever else it kept.
+- An answer that waits to be sent is thrown away when the whole page begins to run. The browser
+  waits for it for ever: a file that was chosen just then is never uploaded, and nobody is told.
 - A page that rests outlives its session: the server was started again, or the computer slept for
   too long. The new session knows none of the page's parts and leaves unanswered whatever is done
   in one: the page looks alive and is dead. The browser is told to ask for the whole page.
@@ -25,6 +27,7 @@ from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
+ANSWERS = ("file_urls_response", "backend_operation_response")
 ALL = "radar.all"  # a part that no page has
 SOON = 0.1  # seconds
 
@@ -48,7 +51,11 @@ def mend() -> None:
     @wraps(clear)
     def clear_queue(self: AppSession, fragment_ids_this_run: list[str] | None = None) -> None:
         if not fragment_ids_this_run:
+            waiting = self._browser_queue._queue
+            answers = [message for message in waiting if message.WhichOneof("type") in ANSWERS]
             clear(self, fragment_ids_this_run)
+            for answer in answers:
+                self._browser_queue.enqueue(answer)
             return
         # What comes now is put behind what waits to be sent, not in its place: it belongs to
         # another run.

@@ -15,7 +15,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
-from radar_core.ui.session_mends import ALL, mend
+from radar_core.ui.session_mends import ALL, ANSWERS, mend
 
 POLL = ClientState(fragment_id="part", is_auto_rerun=True, page_script_hash="here")
 CLICK = ClientState(fragment_id="part", page_script_hash="here")
@@ -140,18 +140,37 @@ def test_what_a_whole_run_shows_anew_is_not_sent_before_it(waiting: Any) -> None
     assert sent(waiting) == [str(ForwardMsg.FINISHED_EARLY_FOR_RERUN)]
 
 
-def test_streamlit_itself_does_not_send_it() -> None:
-    """Once this fails, the mend is no longer needed."""
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_sent_though_the_page_begins_to_run(waiting: Any, name: str) -> None:
+    waiting._browser_queue.enqueue(answer(name))
+    AppSession._clear_queue(waiting, None)
+    kinds = [message.WhichOneof("type") for message in waiting._browser_queue.flush()]
+    assert kinds == ["script_finished", name]
+
+
+def answer(name: str) -> ForwardMsg:
+    """One that a page asked for."""
+    message = ForwardMsg()
+    getattr(message, name).SetInParent()
+    return message
+
+
+def test_streamlit_itself_does_not_send_them() -> None:
+    """Once this fails, a mend is no longer needed."""
     session: Any = SimpleNamespace(_browser_queue=ForwardMsgQueue())
     session._browser_queue.enqueue(shows("first", "part"))
     CLEAR(session, ["part"])
     assert sent(session) == []
+    for name in ANSWERS:
+        session._browser_queue.enqueue(answer(name))
+    CLEAR(session)
+    assert session._browser_queue.is_empty()
 
 
 def test_what_is_looked_at_is_there() -> None:
     """A newer Streamlit may have other names; then this says so."""
     assert {"_state", "_rerun_data"} <= set(vars(ScriptRequests()))
-    assert "_delta_index_map" in vars(ForwardMsgQueue())
+    assert {"_delta_index_map", "_queue"} <= set(vars(ForwardMsgQueue()))
     assert {"_scriptrunner", "_pages_manager", "_browser_queue"} <= set(
         AppSession.__init__.__code__.co_names
     )
