@@ -29,6 +29,7 @@ import tests.shapes
 ROOT = Path(__file__).resolve().parents[1]
 REAL_DATA = Path(os.environ.get("RADAR_REAL_DATA") or ROOT.parent / "shared" / "data")
 CHROMIUM = shutil.which("chromium")
+BROWSER_SECONDS = 200  # the longest takes 60 here
 LONGEST = ("browser", "experiments", "uncover", "pages", "attacks")
 
 # The numerical packages: their shape annotations are checked at every call while tests run.
@@ -62,7 +63,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process waits for another at the end.
 
-    What this machine cannot run is skipped, with the reason; CI has to have a browser.
+    What this machine cannot run is skipped, with the reason; CI has to have a browser. A test in
+    the browser shares two cores with a server, a browser and another process: where it fails, it
+    is tried once more, and what it failed with first is shown all the same.
     """
     items.sort(key=_turn)
     for item in items:
@@ -70,8 +73,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
         if item.get_closest_marker("real") and not REAL_DATA.is_dir():
             item.add_marker(pytest.mark.skip(reason=f"no real images at {REAL_DATA}"))
-        if item.get_closest_marker("browser") and not CHROMIUM and not os.environ.get("CI"):
-            item.add_marker(pytest.mark.skip(reason="no chromium on the path"))
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.timeout(BROWSER_SECONDS))
+            if not CHROMIUM and not os.environ.get("CI"):
+                item.add_marker(pytest.mark.skip(reason="no chromium on the path"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests that were tried once more had failed with."""
+    ends = terminalreporter.stats.get("", [])
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"tried once more: {report.nodeid}", sep="_")
+        terminalreporter.write_line(report.longreprtext)
+        asked = (report.nodeid, "teardown")
+        end = next((r for r in ends if (r.nodeid, r.when) == asked), report)
+        for name, text in {**dict(report.sections), **dict(end.sections)}.items():
+            terminalreporter.write_line(f"{name}:\n{text}")
 
 
 @pytest.hookimpl(tryfirst=True)
