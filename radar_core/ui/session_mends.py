@@ -13,7 +13,8 @@ busy machine is enough for the first three:
   waits for it for ever: a file that was chosen just then is never uploaded, and nobody is told.
 - A page that rests outlives its session: the server was started again, or the computer slept for
   too long. The new session knows none of the page's parts and leaves unanswered whatever is done
-  in one: the page looks alive and is dead. The browser is told to ask for the whole page.
+  in one: the page looks alive and is dead. The browser is told to ask for the whole page, and goes
+  on showing the old one until the server is warm.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
+from radar_core.ui import warm
+
 ANSWERS = ("file_urls_response", "backend_operation_response")
 ALL = "radar.all"  # a part that no page has
-SOON = 0.1  # seconds
+SOON = 0.4  # seconds
 
 
 def mend() -> None:
@@ -44,7 +47,8 @@ def mend() -> None:
         if client_state is None:
             run(self, client_state)
         elif has_shown_nothing(self):
-            run(self, whole(client_state))
+            if client_state.fragment_id != ALL or warm.progress().ready.is_set():
+                run(self, whole(client_state))
         elif not is_late(self, client_state):
             run(self, client_state)
 

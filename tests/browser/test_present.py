@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
 
 from radar_core.story import prepare, read_story
-from tests.browser.conftest import Server, Visit, canvas, drawn, sideways, violations
+from tests.browser.conftest import Server, Visit, canvas, drawn, listen, sideways, violations
+from tests.browser.served import free_port, serving
+from tests.browser.told import told
 
 pytestmark = pytest.mark.browser
 Begin = Callable[..., Visit]
@@ -100,6 +105,41 @@ def tell(page: Any) -> None:
     step(page, 2)
     page.keyboard.press("Escape")
     page.locator(".present:not(.open)").wait_for()
+
+
+def test_it_goes_on_where_it_was_though_the_server_was_started_anew(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory, server: Server, story: str
+) -> None:
+    again = partial(
+        serving,
+        tmp_path_factory,
+        port=free_port(),
+        end=signal.SIGKILL,
+        RADAR_STORIES=str(server.stories),
+        RADAR_MODELS=str(server.models),
+    )
+    with closing(browser.new_context(viewport={"width": 1440, "height": 900})) as context:
+        one = Visit(context.new_page())
+        listen(one)
+        page = one.page
+        page.set_default_timeout(60_000)
+        with again() as first:
+            page.goto(first.url + story)
+            step(page, 1)
+            page.keyboard.press("ArrowRight")
+            step(page, 2)
+            one.settles()
+        page.get_by_text("Connection error").wait_for()
+        page.locator(".present").evaluate("e => { e.dataset.still = 'the same'; }")
+        one.heard.clear()
+        with again():
+            while not any("script_finished" in said for said in told(one.heard)):
+                page.wait_for_timeout(200)
+            drawn(page)
+            page.locator(".present[data-still='the same']").wait_for()
+            step(page, 2)
+            page.keyboard.press("ArrowRight")
+            step(page, 3)
 
 
 def test_left_alone_it_stands_at_its_beginning(visit: Begin, story: str) -> None:

@@ -15,7 +15,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
+from radar_core.ui import warm
 from radar_core.ui.session_mends import ALL, ANSWERS, mend
+from radar_core.ui.warm import Warmth
 
 POLL = ClientState(fragment_id="part", is_auto_rerun=True, page_script_hash="here")
 CLICK = ClientState(fragment_id="part", page_script_hash="here")
@@ -98,8 +100,20 @@ def test_a_page_whose_session_is_lost_is_told_to_ask_for_itself(
     client: Any = found
     assert Runtime.connect_session(runtime, client, {}, existing_session_id=before) == found
     assert [message.auto_rerun.fragment_id for message in said] == told
-    asks(ClientState(fragment_id=ALL, is_auto_rerun=True), page="")
-    assert heard == [ClientState()]
+
+
+def test_it_is_shown_anew_once_the_server_is_warm(
+    heard: list[ClientState], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warmth = Warmth()
+    monkeypatch.setattr(warm, "_warmth", warmth)
+    everything = ClientState(fragment_id=ALL, is_auto_rerun=True)
+    asks(everything, page="")
+    assert not heard
+    asks(CLICK, page="")
+    warmth.ready.set()
+    asks(everything, page="")
+    assert heard == [ClientState(page_script_hash="here"), ClientState()]
 
 
 @pytest.fixture
