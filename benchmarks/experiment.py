@@ -1,13 +1,13 @@
 """What an experiment costs beside its bare passes, and what workers, Ray and length do to it: JSON.
 
     python benchmarks/experiment.py --only cells|workers|ray|memory|kill [--data phantom]
-        [--model phantom] [--images 8] [--kills 20] [--out FOLDER]
+        [--model phantom] [--images 40|8] [--kills 20] [--out FOLDER]
 
 `cells`: a cell of each attack with Grad-CAM, SHAP and LIME, in this process; its passes are
 recorded, in order and with their batch sizes, and made again bare right after it. `ratio` is bare
 seconds over the cell's, images a second as a share of what the bare passes allow.
-`workers`, `ray`: seconds of the clock for the same grid, from the first cell that is done to the
-last, so that starting processes does not count: with one worker of one thread, with two, on Ray.
+`workers`, `ray`: seconds of the clock for PGD and Grad-CAM, from each worker's first cell on,
+so that starting processes does not count: one worker of one thread, two of them, one on Ray.
 `memory`: the largest resident size of coordinator and workers together at 100 images and at the
 end of `--images`, FGSM at one ε with nothing explained.
 `kill`: the command is killed with −9 at random moments of its length `--kills` times, resumed until
@@ -73,14 +73,16 @@ def cells(spec: ExperimentSpec) -> list[dict[str, Any]]:
     return found
 
 
-def clocked(spec: ExperimentSpec, engine: Any, folder: Path) -> dict[str, Any]:
-    """A run's seconds between its first cell and its last."""
-    first, last, done = None, 0.0, 0
+def clocked(spec: ExperimentSpec, kind: str, workers: int, folder: Path) -> dict[str, Any]:
+    """A run's seconds between the first cells, one of each worker, and its last."""
+    engine, first, last, done = open_engine(kind, workers, 1), None, 0.0, 0
     for course in run_experiment(spec, folder, engine):
         if course.done > done:
             done, last = course.done, time.perf_counter()
-            first = first or (last, done)
-    assert first is not None
+            if done >= workers:
+                first = first or (last, done)
+    if first is None or done < 4 * workers:
+        raise SystemExit(f"{done} cells are too few to time {workers} workers: more --images")
     return {
         "engine": engine.said,
         "cells": done - first[1],
@@ -181,12 +183,13 @@ def main() -> None:
     parser.add_argument("--data", default="phantom")
     parser.add_argument("--split")
     parser.add_argument("--model", default="phantom")
-    parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--images", type=int)
     parser.add_argument("--chunk", type=int, default=4)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(2)
+    clock = asked.only in ("workers", "ray")
     folder = asked.out or Path(tempfile.mkdtemp())
     spec = ExperimentSpec(
         data=asked.data,
@@ -194,30 +197,31 @@ def main() -> None:
         models=(asked.model,),
         attacks=ATTACKS,
         eps=("1/255", "4/255"),
-        images=asked.images,
+        images=asked.images or (40 if clock else 8),
         chunk=asked.chunk,
         controls=2,
     )
     found: Any
     if asked.only == "cells":
         found = cells(spec)
-    elif asked.only in ("workers", "ray"):
-        small = ExperimentSpec(
-            **{**vars(spec), "attacks": ("pgd",), "explainers": ("gradcam", "shap")}
-        )
+    elif clock:
+        small = {"attacks": ("pgd",), "explainers": ("gradcam",), "controls": 0}
+        spec = ExperimentSpec(**{**vars(spec), **small})
         engines = {"one": ("local", 1), "two": ("local", 2)}
         if asked.only == "ray":
             engines = {"local": ("local", 1), "ray": ("ray", 1)}
         found = {
-            name: clocked(small, open_engine(kind, number, 1), folder / name)
+            name: clocked(spec, kind, number, folder / name)
             for name, (kind, number) in engines.items()
         }
     elif asked.only == "memory":
         bare_grid = {"attacks": ("fgsm",), "eps": ("4/255",), "explainers": (), "controls": 0}
-        found = memory(ExperimentSpec(**{**vars(spec), **bare_grid}), folder / "memory")
+        spec = ExperimentSpec(**{**vars(spec), **bare_grid})
+        found = memory(spec, folder / "memory")
     else:
         quick = {"attacks": ("fgsm", "pgd"), "explainers": ("gradcam",), "controls": 1}
-        found = kill(ExperimentSpec(**{**vars(spec), **quick}), folder, asked.kills)
+        spec = ExperimentSpec(**{**vars(spec), **quick})
+        found = kill(spec, folder, asked.kills)
     said = {"only": asked.only, "spec": spec.as_dict(), "found": found}
     print(json.dumps({**said, "machine": describe(), "versions": versions()}, indent=2))
 

@@ -142,6 +142,11 @@ def sentence(text: str) -> str:
     return f"{first}{text[1:]}{end}"
 
 
+def count(number: int, what: str) -> str:
+    """So many of something."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """How long something takes, to the two figures that anybody needs."""
     if seconds < 90:

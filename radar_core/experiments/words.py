@@ -10,7 +10,7 @@ from radar_core.experiments.background import Experiment
 from radar_core.experiments.summary import radius
 from radar_core.verdict import percent
 from radar_core.view.metric_words import short
-from radar_core.wording import duration
+from radar_core.wording import count, duration
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -53,11 +53,6 @@ def frame_title(attack: str, eps: str) -> str:
     """An attack and its ε."""
     title = attack_title(attack)
     return title if eps == OWN else f"{title} at ε {eps_title(eps)}"
-
-
-def count(number: int, what: str) -> str:
-    """So many of something."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def asked(spec: ExperimentSpec, data: str) -> str:

@@ -65,7 +65,7 @@ class DeepLift:
         """See `Explainer.attribute`; nothing is drawn."""
         references = background[: self.references]
         count = len(references)
-        at, step = 0, max(1, int(pass_size(model, progress) / _held(model)))
+        at, step = 0, pass_size(model, progress, times=_held(model))
         step = -(-count // -(-count // step))  # as many batches, of about the same size
         maps = torch.zeros_like(images[:, 0])
         difference = images.new_zeros(len(images))

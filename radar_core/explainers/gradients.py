@@ -61,15 +61,16 @@ def input_gradient(
     return gradient, logits.detach()
 
 
-def pass_size(model: Classifier, progress: Progress, at: float = 0.0) -> int:
+def pass_size(model: Classifier, progress: Progress, at: float = 0.0, *, times: float = 1.0) -> int:
     """How many images a pass with gradients may hold: measured once, by a pass that may be stopped.
 
     Args:
         model: held by the caller.
         at: how far the explainer is.
+        times: what an image takes, as a multiple of what a gradient keeps.
     """
     progress.step(at, "memory that a pass takes")
-    return model.measured_batch_size()
+    return model.measured_batch_size(times)
 
 
 def completeness(maps: Float[Tensor, "n h w"], difference: Float[Tensor, " n"]) -> dict[str, Any]:

@@ -190,12 +190,15 @@ class Classifier(nn.Module):
         elif self._folded is None or not self._folded.holds(self.module):
             self._folded = fold(self.module, self.input_size)
 
-    def measured_batch_size(self) -> int:
+    def measured_batch_size(self, times: float = 1.0) -> int:
         """How many images a pass with gradients may hold within the memory budget.
 
         Unlike `runtime.batch_size`, from what this very module keeps for a backward pass, measured
         once: one image is passed forward and the tensors that autograd keeps are added up. Over
         the zoo the peak of a pass is at most 1.3 times that (benchmarks/memory.py); 1.4 is assumed.
+
+        Args:
+            times: what an image takes where more is kept than for that, as a multiple.
         """
         side = self.input_size
         if self._kept_bytes is None:
@@ -213,7 +216,8 @@ class Classifier(nn.Module):
             own = {v.untyped_storage().data_ptr() for v in self.state_dict().values()}
             sizes = [v.untyped_storage().nbytes() for p, v in kept.items() if p not in own]
             self._kept_bytes = int(1.4 * sum(sizes)) + 4 * leaf.nbytes
-        return batch_size(side, side, gradients=True, bytes_per_image=self._kept_bytes)
+        one = int(times * self._kept_bytes)
+        return batch_size(side, side, gradients=True, bytes_per_image=one)
 
     def prepare(self, images: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "m 3 s s"]:
         """A batch at the input size on the model's device.

@@ -8,10 +8,11 @@ import streamlit as st
 
 from radar_core.errors import RadarError
 from radar_core.experiments.background import Experiment, ask, find, go_on
-from radar_core.experiments.words import asked, count, progress
+from radar_core.experiments.words import asked, progress
 from radar_core.ui.experiment_results import results
 from radar_core.ui.polling import polled
 from radar_core.ui.text import data_title, plain, quiet, sentence
+from radar_core.wording import count
 
 EVERY, RESULTS_EVERY = 1.0, 4.0  # seconds between two looks
 

@@ -225,7 +225,7 @@ def test_what_has_a_rule_does_not_hang_on_how_many_go_together(
 ):
     with toys.seeded(0):
         model = toys.classifier(Sequence().eval(), "cut")
-    monkeypatch.setattr(model, "measured_batch_size", lambda: size)
+    monkeypatch.setattr(model, "measured_batch_size", lambda times=1: size)
     monkeypatch.setattr(deeplift, "batch_size", lambda *_, **__: size)
     images, background = toys.images(2), toys.images(4, seed=5)
     found = radar.explain(model, images, "deeplift", target="b", background=background)

@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from radar_core.experiments.engines import HEARTBEAT, Event, cores, environment
+from radar_core.wording import count
 
 if TYPE_CHECKING:
     from radar_core.experiments.cells import Cell
@@ -36,12 +37,8 @@ class LocalEngine:
     @property
     def said(self) -> str:
         """What it runs on."""
-        one = self.workers == 1
         where = f"{len(self._gpus)} GPUs" if self._gpus else f"{cores()} CPU cores"
-        return (
-            f"{self.workers} worker{'' if one else 's'} of {self.threads} "
-            f"thread{'s' if self.threads > 1 else ''} on {where}"
-        )
+        return f"{count(self.workers, 'worker')} of {count(self.threads, 'thread')} on {where}"
 
     def run(self, take: Callable[[], Cell | None]) -> Generator[Event | None]:
         """See `Engine.run`."""

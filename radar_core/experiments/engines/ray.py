@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from radar_core.errors import EngineUnavailable, first_line
 from radar_core.experiments.engines import HEARTBEAT, Event, cores, environment
+from radar_core.wording import count
 
 if TYPE_CHECKING:
     from radar_core.experiments.cells import Cell
@@ -84,7 +85,7 @@ class RayEngine:
     def said(self) -> str:
         """What it runs on."""
         where = f"the Ray cluster at {self._address}" if self._address else "a Ray started here"
-        return f"{self.workers} workers of {self.threads} thread(s) on {where}"
+        return f"{count(self.workers, 'worker')} of {count(self.threads, 'thread')} on {where}"
 
     def run(self, take: Callable[[], Cell | None]) -> Generator[Event | None]:
         """See `Engine.run`."""
