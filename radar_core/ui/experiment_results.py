@@ -16,6 +16,7 @@ from radar_core.ui.experiment_images import images
 from radar_core.ui.experiment_parts import KEPT, chart, choice, show_table
 from radar_core.ui.palette import ground, palette
 from radar_core.ui.text import plain, quiet
+from radar_core.wording import count
 
 MOST_ROWS = 200
 
@@ -221,7 +222,7 @@ def _failures(found: Tables) -> None:
     if not len(lost):
         return
     with st.expander(
-        f":material/warning: {words.count(len(lost), 'result')} could not be had",
+        f":material/warning: {count(len(lost), 'result')} could not be had",
         key="experiments.failures",
     ):
         rows = [
