@@ -6,8 +6,8 @@
 `cells`: a cell of each attack with Grad-CAM, SHAP and LIME, in this process; its passes are
 recorded, in order and with their batch sizes, and made again bare right after it. `ratio` is bare
 seconds over the cell's, images a second as a share of what the bare passes allow.
-`workers`, `ray`: seconds of the clock for PGD and Grad-CAM, from each worker's first cell on,
-so that starting processes does not count: one worker of one thread, two of them, one on Ray.
+`workers`, `ray`: seconds of the clock for PGD and Grad-CAM, once as many cells are done as there
+are workers, so that starting processes hardly counts: one worker of one thread, two, one on Ray.
 `memory`: the largest resident size of coordinator and workers together at 100 images and at the
 end of `--images`, FGSM at one ε with nothing explained.
 `kill`: the command is killed with −9 at random moments of its length `--kills` times, resumed until

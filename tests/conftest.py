@@ -75,7 +75,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no real images at {REAL_DATA}"))
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-            item.add_marker(pytest.mark.timeout(BROWSER_SECONDS))
+            # Of the function alone: then the second try has a limit too.
+            item.add_marker(pytest.mark.timeout(BROWSER_SECONDS, func_only=True))
             if not CHROMIUM and not os.environ.get("CI"):
                 item.add_marker(pytest.mark.skip(reason="no chromium on the path"))
 

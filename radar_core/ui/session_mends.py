@@ -1,4 +1,4 @@
-"""Four faults of Streamlit 1.67 in pages with parts that are shown again by themselves, put right.
+"""Four faults of Streamlit 1.67, most in pages with parts shown again by themselves, put right.
 
 Such a part is shown again on a clock in the browser, or when the viewer says that it has drawn. A
 busy machine is enough for the first three:
@@ -14,7 +14,7 @@ busy machine is enough for the first three:
 - A page that rests outlives its session: the server was started again, or the computer slept for
   too long. The new session knows none of the page's parts and leaves unanswered whatever is done
   in one: the page looks alive and is dead. The browser is told to ask for the whole page, and goes
-  on showing the old one until the server is warm.
+  on showing the old one until the server is warm, unless the page polls or is used before.
 """
 
 from __future__ import annotations
