@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -83,25 +82,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what the tests that were tried once more had failed with."""
-    ends = terminalreporter.stats.get("", [])
+    ends = [report for report in terminalreporter.stats.get("", []) if report.when == "teardown"]
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"tried once more: {report.nodeid}", sep="_")
         terminalreporter.write_line(report.longreprtext)
-        asked = (report.nodeid, "teardown")
-        end = next((r for r in ends if (r.nodeid, r.when) == asked), report)
+        own = (r for r in ends if r.nodeid == report.nodeid and r.rerun == report.rerun)
+        end = next(own, report)
         for name, text in {**dict(report.sections), **dict(end.sections)}.items():
             terminalreporter.write_line(f"{name}:\n{text}")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
-    """What a test draws without naming a seed is the same in every run, in whatever order."""
-    import numpy as np
-    import torch
-
-    random.seed(0)
-    np.random.seed(0)  # what libraries draw from
-    torch.manual_seed(0)
 
 
 def _turn(item: pytest.Item) -> int:

@@ -14,7 +14,8 @@ busy machine is enough for the first three:
 - A page that rests outlives its session: the server was started again, or the computer slept for
   too long. The new session knows none of the page's parts and leaves unanswered whatever is done
   in one: the page looks alive and is dead. The browser is told to ask for the whole page, and goes
-  on showing the old one until the server is warm, unless the page polls or is used before.
+  on showing the old one until the server is warm; what is done in one of its parts before that is
+  lost. (Of a page that polls the browser asks at once, and its outline is shown.)
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def mend() -> None:
         if client_state is None:
             run(self, client_state)
         elif has_shown_nothing(self):
-            if client_state.fragment_id != ALL or warm.progress().ready.is_set():
+            if not client_state.fragment_id or warm.progress().ready.is_set():
                 run(self, whole(client_state))
         elif not is_late(self, client_state):
             run(self, client_state)

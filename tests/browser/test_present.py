@@ -122,6 +122,7 @@ def test_it_goes_on_where_it_was_though_the_server_was_started_anew(
         one = Visit(context.new_page())
         listen(one)
         page = one.page
+        page.on("pageerror", lambda e: one.errors.append(str(e)))
         page.set_default_timeout(60_000)
         with again() as first:
             page.goto(first.url + story)
@@ -136,10 +137,11 @@ def test_it_goes_on_where_it_was_though_the_server_was_started_anew(
             while not any("script_finished" in said for said in told(one.heard)):
                 page.wait_for_timeout(200)
             drawn(page)
-            page.locator(".present[data-still='the same']").wait_for()
             step(page, 2)
             page.keyboard.press("ArrowRight")
             step(page, 3)
+            page.locator(".present[data-still='the same']").wait_for()
+    assert not one.errors
 
 
 def test_left_alone_it_stands_at_its_beginning(visit: Begin, story: str) -> None:

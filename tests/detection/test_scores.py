@@ -11,6 +11,7 @@ from sklearn.neighbors import KernelDensity, NearestNeighbors
 
 from radar_core.detection import DETECTORS, gaussian, views
 from radar_core.detection.seen import Seen, unlike
+from tests import toys
 from tests.detection.test_contract import seen
 
 
@@ -164,7 +165,7 @@ def test_maps_that_stay_are_stable_and_maps_that_move_are_not():
 
 
 def test_constant_maps_are_alike_and_unlike_any_other():
-    zero, any_map = torch.zeros(1, 3, 3), torch.rand(1, 3, 3)
+    zero, any_map = torch.zeros(1, 3, 3), toys.images(1, side=3)[:, 0]
     assert unlike(zero, zero) == 0 and unlike(zero, any_map) == 1 and unlike(any_map, zero) == 1
 
 

@@ -13,6 +13,7 @@ from radar_core.errors import BadModel, CannotWrite, MissingWeights
 from radar_core.models import store
 from radar_core.models.classifier import Classifier
 from radar_core.models.zoo import ARCHITECTURES, build
+from tests import toys
 from tests.pages.toy import write_toy_model
 
 ARCH = "mobilenet_v3_small"
@@ -65,7 +66,7 @@ def test_one_logit_round_trip(tmp_path):
     two = Classifier(module, ("no", "yes"), cam_layer="features", input_size=64)
     path = store.save_model(two, tmp_path / "two.safetensors", {"architecture": ARCH})
     assert json.loads(path.with_suffix(".json").read_text())["outputs"] == 1
-    assert store.load_model(path).probabilities(torch.rand(1, 3, 64, 64)).shape == (1, 2)
+    assert store.load_model(path).probabilities(toys.images(1, side=64)).shape == (1, 2)
 
 
 class Bomb:

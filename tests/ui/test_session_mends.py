@@ -1,4 +1,4 @@
-"""What a browser asks of a page being left, and what is not sent yet of a part shown again."""
+"""What a browser asks of a page left or outlived, and what is not sent yet when one runs."""
 
 from __future__ import annotations
 
@@ -76,8 +76,10 @@ def test_whole_pages_are_always_heard(heard: list[ClientState]) -> None:
 
 
 def test_a_part_of_a_page_that_outlived_its_session_is_asked_for_as_the_whole_page(
-    heard: list[ClientState],
+    heard: list[ClientState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(warm, "_warmth", Warmth())
+    warm.progress().ready.set()
     asks(POLL, page="")
     asks(CLICK, page="")
     assert heard == [ClientState(page_script_hash="here")] * 2
@@ -108,12 +110,14 @@ def test_it_is_shown_anew_once_the_server_is_warm(
     warmth = Warmth()
     monkeypatch.setattr(warm, "_warmth", warmth)
     everything = ClientState(fragment_id=ALL, is_auto_rerun=True)
-    asks(everything, page="")
+    for early in (everything, CLICK):
+        asks(early, page="")
     assert not heard
-    asks(CLICK, page="")
+    page = ClientState(page_script_hash="here")
+    asks(page, page="")
     warmth.ready.set()
     asks(everything, page="")
-    assert heard == [ClientState(page_script_hash="here"), ClientState()]
+    assert heard == [page, ClientState()]
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_what_is_saved_is_what_is_read(detector, file, model, phantom):
 def test_another_model_is_refused(detector, file):
     other = load_model("phantom")
     with pytest.raises(BadModel, match="was made for"):
-        screen(other, torch.rand(3, 64, 64), detector)
+        screen(other, toys.images(1, side=64)[0], detector)
 
 
 def test_a_file_that_is_none(tmp_path):
@@ -202,7 +202,7 @@ def test_nothing_turned_is_nothing_to_learn_from(material):
 
 def test_a_model_without_features_has_fewer_scores(phantom):
     model = toys.conv()
-    seen = look(model, torch.rand(2, 3, model.input_size, model.input_size))
+    seen = look(model, toys.images(2, side=model.input_size))
     from radar_core.detection.detector import measure
 
     full = set(measure(seen))
@@ -407,5 +407,5 @@ def test_a_score_is_called_unusual_in_one_clean_image_of_twenty():
 
 def test_passes_are_counted_once(model):
     with count_passes() as passes:
-        look(model, torch.rand(1, 3, model.input_size, model.input_size))
+        look(model, toys.images(1, side=model.input_size))
     assert passes.forward + passes.backward == PASSES
